@@ -1,0 +1,73 @@
+// Recorder: requests and bodies in, buckets out. Time is an argument, so history is replayed through the very same path.
+// Not safe for use by several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "fieldmark/base/hash.h"
+#include "fieldmark/base/limits.h"
+#include "fieldmark/base/time.h"
+#include "fieldmark/bucket/summary.h"
+
+namespace fieldmark::bucket {
+
+// What became of a body on its way here.
+enum class BodyState : uint8_t {
+  kNone = 0,         // there was none
+  kCaptured = 1,     // `bytes` is the whole body
+  kNotJson = 2,
+  kCompressed = 3,
+  kNotCaptured = 4,  // streamed past the limit, or cut off
+};
+
+struct Body {
+  BodyState state = BodyState::kNone;
+  std::string_view bytes;      // with kCaptured
+  uint64_t wire_bytes = 0;     // what went over the wire
+};
+
+struct RequestEvent {
+  std::string_view route;   // "POST /orders/{id}": method and path template, never the raw path
+  uint16_t status = 0;      // 0: no response was started
+  UnixMs ended_unix_ms = 0;
+  double first_byte_ms = -1;   // negative: it never happened
+  double last_byte_ms = -1;
+  double app_return_ms = -1;
+  bool cancelled = false;
+  std::string_view exception;  // type name, or empty
+  Body request;
+  Body response;
+  uint64_t times = 1;  // the same event, so often
+};
+
+class Recorder {
+ public:
+  explicit Recorder(const Limits& limits = {}, std::optional<HashKey> key = std::nullopt);
+  ~Recorder();
+
+  void Record(const RequestEvent& event);
+  // This worker was watching during [from, to): split over the minutes. Idle workers call it too.
+  void Watch(UnixMs from, UnixMs to);
+  void RecordRun(std::string_view job, UnixMs ended_unix_ms, double duration_ms, bool succeeded);
+  void RecordEvent(std::string_view subject, std::string_view kind, UnixMs at_unix_ms, uint64_t times = 1);
+  void CountDropped(UnixMs at_unix_ms);
+
+  // Until a key is known the hashed family stays empty.
+  void SetHashKey(const HashKey& key);
+  uint64_t hash_key_id() const;  // 0 without a key
+
+  // Everything since the last call, concealed.
+  Buckets Drain();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// "2xx" for 204; "none" for 0.
+std::string_view StatusClass(uint16_t status);
+
+}  // namespace fieldmark::bucket

@@ -1,0 +1,65 @@
+// FieldSummary: everything kept about one field of a subject's documents over a stretch of time. A commutative monoid
+// under Merge, with FieldSummary{} as its zero.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "fieldmark/base/bytes.h"
+#include "fieldmark/sketch/categories.h"
+#include "fieldmark/sketch/histogram.h"
+
+namespace fieldmark::profile {
+
+// Counts family. Every counter is a plain sum; append new ones at the end of the list in field.cc only.
+struct FieldCounts {
+  uint64_t documents = 0;  // documents with the field somewhere
+  uint64_t seen = 0;       // times it was seen: in how many objects, or as how many array items
+  uint64_t nulls = 0;
+  uint64_t falses = 0;
+  uint64_t trues = 0;
+  uint64_t integers = 0;
+  uint64_t floats = 0;
+  uint64_t strings = 0;
+  uint64_t objects = 0;
+  uint64_t arrays = 0;
+  uint64_t big_integers = 0;    // beyond 64 bits
+  uint64_t non_finites = 0;     // NaN and infinities
+  uint64_t duplicate_keys = 0;  // further ones of the same name; the first was profiled
+  uint64_t invalid_utf8 = 0;
+  uint64_t folded = 0;  // of this field's objects: how many held a key without a name of its own
+  uint64_t cut = 0;     // values below it that were not profiled: too deep
+
+  bool operator==(const FieldCounts&) const = default;
+};
+
+// The summaries of one family alone are a FieldSummary whose other members are empty.
+struct FieldSummary {
+  FieldCounts counts;
+  sketch::Histogram numbers;       // integers and floats, as doubles
+  sketch::Histogram string_bytes;  // lengths in UTF-8 bytes
+  sketch::Histogram array_items;   // lengths
+  sketch::Categories categories;   // of strings and numbers, by keyed hash
+
+  void Merge(const FieldSummary& other);
+  // Before it leaves the worker: no payload value can be read from it afterwards.
+  void Conceal();
+  bool operator==(const FieldSummary&) const = default;
+};
+
+// Families are stored and retained apart.
+enum class Family : uint8_t { kCounts = 0, kDistributions = 1, kHashed = 2 };
+inline constexpr int kFamilies = 3;
+
+void EncodeField(const FieldSummary& field, Family family, ByteWriter& out);
+// Adds what `in` holds of `family` to `field`; fails the reader on anything EncodeField cannot have written.
+void DecodeField(ByteReader& in, Family family, FieldSummary& field);
+
+// Path → summary, merged pointwise. Paths (see path.h): "" is the document itself, then "customer.phone",
+// "items[].price", "prices.{}.amount".
+using Fields = std::map<std::string, FieldSummary, std::less<>>;
+void MergeFields(Fields& into, const Fields& from);
+
+}  // namespace fieldmark::profile

@@ -1,0 +1,71 @@
+// Store: summaries in, merged summaries out. It speaks in summaries, never in blobs or SQL, so that another store can
+// stand in its place; one test-suite runs on every implementation.
+// Safe for use by several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fieldmark/base/hash.h"
+#include "fieldmark/base/result.h"
+#include "fieldmark/bucket/batch.h"
+
+namespace fieldmark::store {
+
+enum class Step : uint8_t { kMinute, kFiveMinutes, kHour, kDay };
+constexpr int64_t MinutesOf(Step step) {
+  return step == Step::kMinute ? 1 : step == Step::kFiveMinutes ? 5 : step == Step::kHour ? 60 : 1440;
+}
+
+enum class Append : uint8_t { kApplied, kDuplicate };
+
+struct Query {
+  std::vector<bucket::Stream> streams;        // merged together
+  std::optional<bucket::Source> source;       // none: both
+  std::vector<std::string> subjects;          // empty: all
+  std::vector<profile::Family> families;      // empty: all
+  Minute from = 0;                            // [from, to), both multiples of the step
+  Minute to = 0;
+  Step step = Step::kMinute;
+};
+
+struct Slice {
+  Minute start = 0;
+  std::string subject;
+  bucket::SubjectSummary summary;
+};
+
+// A (environment, service, version) and when it was heard of: deployments are observed, not announced.
+struct StreamInfo {
+  bucket::Stream stream;
+  Minute first_minute = 0;
+  Minute last_minute = 0;
+  UnixMs last_received_unix_ms = 0;
+  UnixMs first_live_unix_ms = 0;   // 0: only replayed
+  uint64_t instances = 0;          // seen in the last five minutes of its life
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Durable when it returns. `bytes` is the batch as received; a (instance, sequence) not above the last one applied is
+  // kDuplicate and changes nothing.
+  virtual Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) = 0;
+
+  virtual Result<std::vector<StreamInfo>> Streams() = 0;
+  // Sorted by (subject, start). Exact at any step: read = chunks ⊕ parts ⊕ log.
+  virtual Result<std::vector<Slice>> Read(const Query& query) = 0;
+  virtual Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) = 0;
+
+  // The key of (environment, service), made at the first call and kept.
+  virtual Result<HashKey> KeyOf(std::string_view environment, std::string_view service) = 0;
+
+  // One bounded round of folding and retention; true when there is more to do. Called by the clock in watch/.
+  virtual Result<bool> Compact(UnixMs now) = 0;
+};
+
+}  // namespace fieldmark::store
