@@ -1,0 +1,1 @@
+#include "fieldmark/base/bytes.h"

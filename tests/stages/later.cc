@@ -1,0 +1,1 @@
+#include "fieldmark/bucket/batch.h"
