@@ -1,10 +1,13 @@
-// A sum of doubles that does not lose small terms: two doubles, the second holding what the first rounds away.
+// A sum of doubles that does not lose small terms: two doubles, the second holding what the first rounds
+// away.
 #pragma once
 
 namespace fieldmark::sketch {
 
-// Error |computed − exact| ≤ 1e-12 · Σ|x| for up to 2^40 terms in any order and grouping; not bit for bit the same in
-// every order, the one exception to that rule. 16 bytes. (Dekker 1971; Knuth's TwoSum.)
+// Error |computed − exact| ≤ 1e-12 · Σ|x| for up to 2^40 terms in any order and grouping; not bit for bit the
+// same in every order, the one exception to that rule. 16 bytes. (Dekker 1971; Knuth's TwoSum.) Terms are
+// finite and so is the sum: where the exact one leaves the range of a double, it stays at the largest double
+// of its sign.
 class Sum {
  public:
   void Add(double value);
