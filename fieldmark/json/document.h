@@ -1,17 +1,27 @@
-// A JSON document as a tape: one word a value, in document order, in the layout that simdjson documents (doc/tape.md):
-// a type character in the top byte, 56 bits of payload. The fast reader hands out simdjson's own tape, the lenient one
-// writes the same layout, so a consumer never knows which of them read the document.
+// A JSON document as a tape: one word a value, in document order, in the layout that simdjson documents
+// (doc/tape.md): a type character in the top byte, 56 bits of payload. The fast reader hands out simdjson's
+// own tape, the lenient one writes the same layout, so a consumer never knows which of them read the
+// document.
 //
-//   { }  payload: low 32 bits = index after the matching close (on open); bits 32–55 = members, saturated
-//   [ ]  the same
+//   { [  payload: low 32 bits = index after the matching close; bits 32–55 = members or items, saturated
+//   } ]  payload: index of the matching open
 //   "    payload: offset into strings(): u32 length, bytes, NUL
 //   l u d  next word: int64, uint64, double
 //   t f n  no payload
-// and two of our own, from the lenient reader only:
-//   Z    an integer beyond 64 bits: like ", its decimal digits      N    NaN or an infinity: like ", its text
+// and three of our own, from the lenient reader only, all with a payload like that of ":
+//   U    a string or key that was not valid Unicode, repaired: each maximal ill-formed part is now U+FFFD
+//   Z    an integer beyond 64 bits: its decimal digits
+//   N    NaN, an infinity or a number too large for a double: its text
+//
+// Indexes in payloads count simdjson's root word, which stands before the root value and is not handed out:
+// the word with index i is words[i - 1]. AfterClose() says it once for all.
+//
+// Depth: a value may have at most Limits::depth_max containers around it. An empty container is a value, no
+// depth.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -23,19 +33,22 @@ namespace fieldmark::json {
 enum class Malformed : uint8_t {
   kNone = 0,
   kEmpty,
-  kTruncated,     // ends inside a value
-  kTrailing,      // a complete document, then more
-  kNotJson,       // anything else that is no JSON
-  kInvalidUtf8,
+  kTruncated,    // ends inside a value
+  kTrailing,     // a complete document, then more
+  kNotJson,      // anything else that is no JSON
+  kInvalidUtf8,  // outside strings; inside they are repaired and counted
   kTooDeep,
-  kTooLarge,
+  kTooLarge,  // more than Limits::body_bytes_max, or than kBodyBytesMax
 };
 inline constexpr int kMalformedKinds = 8;
+// What indexes of 32 bits and a sane stack allow, whatever the limits say.
+inline constexpr size_t kBodyBytesMax = 1u << 30;
+inline constexpr size_t kDepthMax = 1024;
 std::string_view MalformedName(Malformed kind);
 
 // Strange things in a document that was nevertheless read whole.
 struct Oddities {
-  uint64_t invalid_utf8 = 0;     // strings with bytes that are not UTF-8, or a lone surrogate
+  uint64_t invalid_utf8 = 0;  // strings with bytes that are not UTF-8, or a lone surrogate
   bool byte_order_mark = false;
 
   bool operator==(const Oddities&) const = default;
@@ -52,10 +65,20 @@ struct Document {
 
 inline char TypeOf(uint64_t word) { return static_cast<char>(word >> 56); }
 inline uint64_t PayloadOf(uint64_t word) { return word & 0x00FF'FFFF'FFFF'FFFF; }
-// The text of a `"`, `Z` or `N` word.
-std::string_view TextOf(const Document& document, uint64_t word);
+// The text of a `"`, `U`, `Z` or `N` word.
+inline std::string_view TextOf(const Document& document, uint64_t word) {
+  const uint8_t* at = document.strings + PayloadOf(word);
+  uint32_t size;
+  std::memcpy(&size, at, sizeof size);
+  return {reinterpret_cast<const char*>(at + sizeof size), size};
+}
+// The word that follows the container which `open` opens.
+inline const uint64_t* AfterClose(const Document& document, uint64_t open) {
+  return document.words + static_cast<uint32_t>(open) - 1;
+}
 
-// Reads documents one after the other; keeps its buffers, so a steady size allocates nothing. One thread at a time.
+// Reads documents one after the other; keeps its buffers, so a steady size allocates nothing: at the most
+// about 16 bytes a byte of the largest body, touched only as far as bodies fill them. One thread at a time.
 class Reader {
  public:
   explicit Reader(const Limits& limits = {});
@@ -63,10 +86,12 @@ class Reader {
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;
 
-  // simdjson first; the lenient reader for what that rejects. Never fails: a body that is no JSON is a kind of Malformed.
+  // simdjson first; the lenient reader for what that rejects. Never fails: a body that is no JSON is a kind
+  // of Malformed.
   Document Read(std::string_view body);
 
-  // The lenient reader alone, for tests that hold the two against each other.
+  // The lenient reader alone, for tests that hold the two against each other: the same words and strings for
+  // every document that simdjson reads.
   Document ReadLenient(std::string_view body);
 
  private:

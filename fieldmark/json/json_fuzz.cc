@@ -1,0 +1,67 @@
+// Any bytes: the readers never crash, and what simdjson reads the lenient reader reads to the same words and
+// strings.
+#include <cstdlib>
+#include <cstring>
+
+#include "fieldmark/json/document.h"
+
+namespace fieldmark::json {
+namespace {
+
+void Check(bool holds) {
+  if (!holds) std::abort();
+}
+
+size_t RootWords(const Document& document) {
+  const uint64_t root = document.words[0];
+  switch (TypeOf(root)) {
+    case '{':
+    case '[':
+      return static_cast<size_t>(AfterClose(document, root) - document.words);
+    case 'l':
+    case 'u':
+    case 'd':
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+void CheckSame(const Document& one, const Document& other) {
+  Check(one.malformed == other.malformed);
+  Check(one.malformed_at == other.malformed_at);
+  Check(one.oddities == other.oddities);
+  if (one.malformed != Malformed::kNone) return;
+  const size_t size = RootWords(one);
+  Check(RootWords(other) == size);
+  Check(std::memcmp(one.words, other.words, size * sizeof(uint64_t)) == 0);
+  for (size_t i = 0; i < size; ++i) {
+    switch (TypeOf(one.words[i])) {
+      case 'l':
+      case 'u':
+      case 'd':
+        ++i;
+        break;
+      case '"':
+      case 'U':
+      case 'Z':
+      case 'N':
+        Check(TextOf(one, one.words[i]) == TextOf(other, other.words[i]));
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fieldmark::json
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using fieldmark::json::Reader;
+  static Reader fast;
+  static Reader lenient;
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  fieldmark::json::CheckSame(fast.Read(body), lenient.ReadLenient(body));
+  return 0;
+}
