@@ -1,0 +1,84 @@
+// Every method holds the GIL throughout: a call costs less than releasing it, bodies are views of Python's
+// own bytes, and the GIL is what keeps the serving thread and the sending thread from using one recorder at
+// once.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string_view.h>
+
+#include "bind.h"
+#include "fieldmark/bucket/recorder.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace fieldmark::python {
+namespace {
+
+using bucket::Body;
+using bucket::BodyState;
+using bucket::Recorder;
+
+HashKey Key(std::string_view hex) { return OrRaise(HashKey::FromHex(hex)); }
+
+// Needs the GIL; `bytes` must outlive the result.
+Body BodyOf(uint8_t state, const nb::bytes& bytes, uint64_t wire_bytes) {
+  if (state > static_cast<uint8_t>(BodyState::kNotCaptured)) {
+    Raise({ErrorCode::kInvalidArgument,
+           "recording a request: a body's state is 0 to 4, not " + std::to_string(state)});
+  }
+  return {static_cast<BodyState>(state), View(bytes), wire_bytes};
+}
+
+void Record(Recorder& recorder, std::string_view route, uint16_t status, int64_t ended_unix_ms,
+            double first_byte_ms, double last_byte_ms, double app_return_ms, bool cancelled,
+            std::string_view exception, uint8_t request_state, const nb::bytes& request,
+            uint64_t request_wire_bytes, uint8_t response_state, const nb::bytes& response,
+            uint64_t response_wire_bytes, uint64_t times) {
+  recorder.Record({.route = route,
+                   .status = status,
+                   .ended_unix_ms = ended_unix_ms,
+                   .first_byte_ms = first_byte_ms,
+                   .last_byte_ms = last_byte_ms,
+                   .app_return_ms = app_return_ms,
+                   .cancelled = cancelled,
+                   .exception = exception,
+                   .request = BodyOf(request_state, request, request_wire_bytes),
+                   .response = BodyOf(response_state, response, response_wire_bytes),
+                   .times = times});
+}
+
+}  // namespace
+
+void BindRecorder(nb::module_& module) {
+  module.attr("BODY_NONE") = static_cast<int>(BodyState::kNone);
+  module.attr("BODY_CAPTURED") = static_cast<int>(BodyState::kCaptured);
+  module.attr("BODY_NOT_JSON") = static_cast<int>(BodyState::kNotJson);
+  module.attr("BODY_COMPRESSED") = static_cast<int>(BodyState::kCompressed);
+  module.attr("BODY_NOT_CAPTURED") = static_cast<int>(BodyState::kNotCaptured);
+  module.attr("BODY_BYTES_MAX") = Limits{}.body_bytes_max;
+
+  const nb::bytes none("", 0);
+  nb::class_<Recorder>(module, "Recorder")
+      .def(
+          "__init__",
+          [](Recorder* self, std::optional<std::string_view> hash_key) {
+            std::optional<HashKey> key;
+            if (hash_key) key = Key(*hash_key);
+            new (self) Recorder(Limits{}, key);
+          },
+          "hash_key"_a = nb::none())
+      .def("record", &Record, "route"_a, "status"_a, "ended_unix_ms"_a, "first_byte_ms"_a = -1.0,
+           "last_byte_ms"_a = -1.0, "app_return_ms"_a = -1.0, "cancelled"_a = false, "exception"_a = "",
+           "request_state"_a = 0, "request"_a = none, "request_wire_bytes"_a = 0, "response_state"_a = 0,
+           "response"_a = none, "response_wire_bytes"_a = 0, "times"_a = 1)
+      .def("watch", &Recorder::Watch, "from_unix_ms"_a, "to_unix_ms"_a)
+      .def("run", &Recorder::RecordRun, "job"_a, "ended_unix_ms"_a, "duration_ms"_a, "succeeded"_a)
+      .def("event", &Recorder::RecordEvent, "subject"_a, "kind"_a, "at_unix_ms"_a, "times"_a = 1)
+      .def("count_dropped", &Recorder::CountDropped, "at_unix_ms"_a)
+      .def(
+          "set_hash_key", [](Recorder& self, std::string_view hash_key) { self.SetHashKey(Key(hash_key)); },
+          "hash_key"_a)
+      .def_prop_ro("hash_key_id", &Recorder::hash_key_id);
+}
+
+}  // namespace fieldmark::python
