@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "fieldmark/base/result.h"
 
@@ -38,6 +39,8 @@ class ByteWriter {
   }
   void Raw(std::string_view value) { bytes_.append(value); }
 
+  // Forgets the bytes and keeps their memory.
+  void Clear() { bytes_.clear(); }
   size_t size() const { return bytes_.size(); }
   const std::string& bytes() const { return bytes_; }
   std::string Take() && { return std::move(bytes_); }

@@ -1,6 +1,7 @@
 // What is kept of a subject and of a minute. All of it merges pointwise.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -91,11 +92,19 @@ using Buckets = std::map<Minute, Bucket>;
 void MergeBucket(Bucket& into, const Bucket& from);
 void MergeBuckets(Buckets& into, const Buckets& from);
 
+// Memory that a summary takes, itself included; an estimate, for budgets.
+size_t MemoryBytes(const SubjectSummary& subject);
+size_t MemoryBytes(const Bucket& bucket);
+
 // One subject over one stretch, of one family: the unit that a store keeps. Concatenating families loses nothing:
 // decoding all three into one summary gives it back.
 void EncodeSubject(const SubjectSummary& subject, profile::Family family, ByteWriter& out);
 bool HasFamily(const SubjectSummary& subject, profile::Family family);
-// Merges what `in` holds of `family` into `subject`; fails the reader on anything that EncodeSubject cannot have written.
+// Merges what `in` holds of `family`, up to its end, into `subject`; fails the reader on anything that EncodeSubject
+// cannot have written, and then leaves `subject` as it was.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject);
+// The same within a budget: takes what it allocates off `memory_left` and fails the reader when that is not enough,
+// leaving 0.
+void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject, size_t& memory_left);
 
 }  // namespace fieldmark::bucket

@@ -31,12 +31,10 @@ struct HistogramBucket {
 
 // Invariants (checked by Decode):
 //  1. Each side is sorted by index, without duplicates, without zero counts.
-//  2. Both sides have one scale, in [kScaleMin, kScaleMax]: the largest at which either has ≤ kBucketsMax. It
-//  is a
-//     function of the values alone, not of their order or grouping: this is the normal form.
+//  2. Both sides have one scale, in [kScaleMin, kScaleMax]: the largest at which either has ≤ kBucketsMax.
+//     It is a function of the values alone, not of their order or grouping: this is the normal form.
 //  3. count() == zero_count() + all bucket counts (saturating, see base/count.h).
-//  4. min() lies in the lowest occupied bucket and max() in the highest; concealed, they are those buckets'
-//  outer edges.
+//  4. min() lies in the lowest occupied bucket and max() in the highest; concealed, they are its outer edge.
 //  5. An empty histogram is Histogram{}: it is never concealed, having nothing to hide.
 class Histogram {
  public:

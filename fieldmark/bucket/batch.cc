@@ -1,0 +1,268 @@
+#include "fieldmark/bucket/batch.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "fieldmark/base/bytes.h"
+
+namespace fieldmark::bucket {
+namespace {
+
+using profile::Family;
+
+constexpr std::string_view kMagic = "FMBT";
+constexpr int kZstdLevel = 3;  // taste: its default
+constexpr size_t kMemoryFactor = 16;
+constexpr std::array kAllFamilies = {Family::kCounts, Family::kDistributions, Family::kHashed};
+static_assert(kAllFamilies.size() == profile::kFamilies);
+
+Error Damaged(std::string_view what) {
+  return {ErrorCode::kDataLoss,
+          "reading a batch: " + std::string(what) + " is damaged or cut short; send the batch again"};
+}
+
+void EncodeHeader(const BatchHeader& header, ByteWriter& out) {
+  out.String(header.stream.environment);
+  out.String(header.stream.service);
+  out.String(header.stream.version);
+  out.Raw({reinterpret_cast<const char*>(header.instance.data()), header.instance.size()});
+  out.Varint(header.sequence);
+  out.Signed(header.sent_at_unix_ms);
+  out.U8(static_cast<uint8_t>(header.source));
+  out.Fixed64(header.hash_key_id);
+  out.String(header.host);
+  out.Varint(header.pid);
+  out.Signed(header.started_unix_ms);
+  out.String(header.sdk);
+}
+
+Result<BatchHeader> DecodeHeader(std::string_view bytes) {
+  ByteReader in(bytes);
+  BatchHeader header;
+  header.stream.environment = in.String();
+  header.stream.service = in.String();
+  header.stream.version = in.String();
+  const std::string_view instance = in.Raw(header.instance.size());
+  std::copy(instance.begin(), instance.end(), header.instance.begin());
+  header.sequence = in.Varint();
+  header.sent_at_unix_ms = in.Signed();
+  const uint8_t source = in.U8();
+  header.source = static_cast<Source>(source);
+  header.hash_key_id = in.Fixed64();
+  header.host = in.String();
+  header.pid = in.Varint();
+  header.started_unix_ms = in.Signed();
+  header.sdk = in.String();
+  if (!in.ok() || !in.done()) return Damaged("its header");
+  if (source > static_cast<uint8_t>(Source::kReplay)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "reading a batch: expected the source live (0) or replay (1) in its header, found " +
+                     std::to_string(source)};
+  }
+  return header;
+}
+
+// The header, and what follows it.
+struct Envelope {
+  BatchHeader header;
+  std::string_view packed;
+};
+
+Result<Envelope> OpenEnvelope(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.Raw(kMagic.size()) != kMagic) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "reading a batch: expected it to begin with FMBT, found other bytes; is the sender a "
+                 "fieldmark worker"};
+  }
+  const uint16_t low = in.U8();
+  const int version = low | in.U8() << 8;
+  if (!in.ok()) return Damaged("its version");
+  if (version != kFormatVersion) {
+    return Error{ErrorCode::kUnsupported, "reading a batch: found format version " + std::to_string(version) +
+                                              ", this build reads " + std::to_string(kFormatVersion) +
+                                              "; upgrade the server before its workers"};
+  }
+  const std::string_view header_bytes = in.String();
+  if (!in.ok()) return Damaged("its header");
+  Result<BatchHeader> header = DecodeHeader(header_bytes);
+  if (!header.ok()) return header.error();
+  return Envelope{std::move(header).value(), in.Raw(in.remaining())};
+}
+
+// An unpacked body; the caller's to read only.
+struct Body {
+  std::unique_ptr<char[]> bytes;
+  size_t size = 0;
+};
+
+Result<Body> Unpack(std::string_view packed, size_t decoded_bytes_max) {
+  const unsigned long long size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR) return Damaged("its body");
+  if (size == ZSTD_CONTENTSIZE_UNKNOWN) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "reading a batch: its body's zstd frame does not say how large it is; pack it in one piece"};
+  }
+  if (size > decoded_bytes_max) {
+    return Error{ErrorCode::kTooLarge, "reading a batch: its body unpacks to " + std::to_string(size) +
+                                           " bytes, at most " + std::to_string(decoded_bytes_max) +
+                                           " are taken; send fewer minutes or subjects at a time"};
+  }
+  if (ZSTD_findFrameCompressedSize(packed.data(), packed.size()) != packed.size()) return Damaged("its body");
+  Body body{std::make_unique_for_overwrite<char[]>(size), static_cast<size_t>(size)};
+  // Into one buffer of the declared size zstd needs no window, whatever the frame asks for, and writes no
+  // further.
+  if (ZSTD_decompress(body.bytes.get(), body.size, packed.data(), packed.size()) != body.size) {
+    return Damaged("its body");
+  }
+  return body;
+}
+
+void EncodeBuckets(const Batch& batch, ByteWriter& out) {
+  out.Varint(batch.buckets.size());
+  Minute next = 0;
+  ByteWriter encoded;
+  for (const auto& [minute, bucket] : batch.buckets) {
+    if (&bucket == &batch.buckets.begin()->second) {
+      out.Signed(minute);
+    } else {
+      out.Varint(static_cast<uint64_t>(minute) - static_cast<uint64_t>(next));
+    }
+    next = minute + 1;
+    out.Varint(bucket.size());
+    for (const auto& [name, subject] : bucket) {
+      out.String(name);
+      uint8_t present = 0;
+      for (const Family family : kAllFamilies) {
+        const bool wanted = family != Family::kHashed || batch.header.hash_key_id != 0;
+        if (wanted && HasFamily(subject, family))
+          present |= static_cast<uint8_t>(1 << static_cast<int>(family));
+      }
+      out.U8(present);
+      for (const Family family : kAllFamilies) {
+        if ((present >> static_cast<int>(family) & 1) == 0) continue;
+        encoded.Clear();
+        EncodeSubject(subject, family, encoded);
+        out.String(encoded.bytes());
+      }
+    }
+  }
+}
+
+// Memory of a subject in its map, from above.
+constexpr size_t kSubjectBytes = 128 + sizeof(SubjectSummary);
+
+class BucketsDecoder {
+ public:
+  BucketsDecoder(std::string_view bytes, bool hashed, size_t memory_left)
+      : in_(bytes), hashed_(hashed), memory_left_(memory_left) {}
+
+  Result<Buckets> Decode() {
+    Buckets buckets;
+    const size_t minutes = in_.Count(2);
+    uint64_t next = 0;
+    for (size_t i = 0; i < minutes && in_.ok(); ++i) {
+      const uint64_t gap = i == 0 ? static_cast<uint64_t>(in_.Signed()) : in_.Varint();
+      const Minute minute = static_cast<Minute>(next + gap);
+      // Within the range of UnixMs, and above the one before.
+      if (minute < -kMinutesMax || minute > kMinutesMax || (i > 0 && minute <= buckets.rbegin()->first))
+        in_.Fail();
+      if (!Charge(kSubjectBytes)) break;
+      next = static_cast<uint64_t>(minute) + 1;
+      DecodeBucket(buckets.emplace_hint(buckets.end(), minute, Bucket{})->second);
+    }
+    if (in_.ok() && in_.done()) return buckets;
+    if (memory_left_ == 0) {
+      return Error{
+          ErrorCode::kTooLarge,
+          "reading a batch: its body holds more subjects and fields than the server has memory for; send "
+          "fewer minutes or subjects at a time"};
+    }
+    return Damaged("its body");
+  }
+
+ private:
+  static constexpr Minute kMinutesMax = INT64_MAX / kMsPerMinute;
+
+  bool Charge(size_t bytes) {
+    if (in_.ok() && bytes <= memory_left_) {
+      memory_left_ -= bytes;
+      return true;
+    }
+    if (in_.ok()) memory_left_ = 0;
+    in_.Fail();
+    return false;
+  }
+
+  void DecodeBucket(Bucket& bucket) {
+    const size_t subjects = in_.Count(2);
+    for (size_t i = 0; i < subjects; ++i) {
+      const std::string_view name = in_.String();
+      const uint8_t present = in_.U8();
+      if (present >> profile::kFamilies != 0 || (i > 0 && name <= bucket.rbegin()->first)) in_.Fail();
+      if (!Charge(kSubjectBytes + name.size())) return;
+      DecodeFamilies(present, bucket.emplace_hint(bucket.end(), name, SubjectSummary{})->second);
+    }
+  }
+
+  void DecodeFamilies(uint8_t present, SubjectSummary& subject) {
+    for (const Family family : kAllFamilies) {
+      if ((present >> static_cast<int>(family) & 1) == 0) continue;
+      ByteReader family_in(in_.String());
+      DecodeSubject(family_in, family, subject, memory_left_);
+      if (!family_in.ok() || !HasFamily(subject, family) || (family == Family::kHashed && !hashed_))
+        in_.Fail();
+    }
+  }
+
+  ByteReader in_;
+  bool hashed_;
+  size_t memory_left_;
+};
+
+}  // namespace
+
+std::string EncodeBatch(const Batch& batch) {
+  ByteWriter header;
+  EncodeHeader(batch.header, header);
+  ByteWriter body;
+  EncodeBuckets(batch, body);
+
+  ByteWriter out;
+  out.Raw(kMagic);
+  out.U8(kFormatVersion & 0xFF);
+  out.U8(kFormatVersion >> 8);
+  out.String(header.bytes());
+
+  std::string packed(ZSTD_compressBound(body.size()), '\0');
+  const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kZstdLevel);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+  const size_t size =
+      ZSTD_compress2(context.get(), packed.data(), packed.size(), body.bytes().data(), body.size());
+  FM_DCHECK(ZSTD_isError(size) == 0);
+  out.Raw(std::string_view(packed).substr(0, size));
+  return std::move(out).Take();
+}
+
+Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max) {
+  Result<Envelope> envelope = OpenEnvelope(bytes);
+  if (!envelope.ok()) return envelope.error();
+  Result<Body> body = Unpack(envelope->packed, decoded_bytes_max);
+  if (!body.ok()) return body.error();
+  const bool hashed = envelope->header.hash_key_id != 0;
+  BucketsDecoder decoder({body->bytes.get(), body->size}, hashed, (kMemoryFactor - 1) * decoded_bytes_max);
+  Result<Buckets> buckets = decoder.Decode();
+  if (!buckets.ok()) return buckets.error();
+  return Batch{std::move(envelope->header), std::move(buckets).value()};
+}
+
+Result<BatchHeader> DecodeBatchHeader(std::string_view bytes) {
+  Result<Envelope> envelope = OpenEnvelope(bytes);
+  if (!envelope.ok()) return envelope.error();
+  return std::move(envelope->header);
+}
+
+}  // namespace fieldmark::bucket

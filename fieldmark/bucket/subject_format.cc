@@ -1,0 +1,347 @@
+// A subject's summaries as bytes, one family at a time; FORMAT.md describes them.
+#include <algorithm>
+#include <iterator>
+
+#include "fieldmark/bucket/summary.h"
+
+namespace fieldmark::bucket {
+namespace {
+
+using profile::Family;
+using profile::FieldSummary;
+using sketch::Histogram;
+
+constexpr uint8_t kSubjectVersion = 1;
+
+// Sections stand in ascending order. A reader must know those below kFirstOptional and passes over the rest.
+enum Section : uint64_t {
+  kRequest = 1,
+  kBody = 2,
+  kWatch = 3,
+  kRun = 4,
+  kEvents = 5,
+  kFirstOptional = 64,
+};
+
+// Memory of a decoded thing, from above: a node of a std::map with its key's text, and 8 bytes for each
+// encoded one of a sketch (a bucket's 16 come from at least 2).
+constexpr size_t kNodeBytes = 96;
+constexpr size_t kSketchFactor = 8;
+
+// A reader and what its caller may still allocate.
+struct Source {
+  ByteReader& in;
+  size_t& memory_left;
+
+  bool Charge(size_t bytes) {
+    if (bytes > memory_left) {
+      memory_left = 0;
+      in.Fail();
+      return false;
+    }
+    memory_left -= bytes;
+    return true;
+  }
+};
+
+bool HasCategories(const FieldSummary& field) { return !field.categories.empty(); }
+bool HasDistributions(const FieldSummary& field) {
+  return !field.numbers.empty() || !field.string_bytes.empty() || !field.array_items.empty();
+}
+
+// The paths themselves belong to the counts, so that a field without anything is not lost.
+bool FieldHas(const FieldSummary& field, Family family) {
+  switch (family) {
+    case Family::kCounts:
+      return true;
+    case Family::kDistributions:
+      return HasDistributions(field);
+    case Family::kHashed:
+      return HasCategories(field);
+  }
+  return false;
+}
+
+bool AnyFieldHas(const profile::Fields& fields, Family family) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const auto& item) { return FieldHas(item.second, family); });
+}
+
+constexpr std::array kRequestHistograms = {&RequestSummary::first_byte_ms, &RequestSummary::last_byte_ms,
+                                           &RequestSummary::app_return_ms, &RequestSummary::request_bytes,
+                                           &RequestSummary::response_bytes};
+
+bool HasDistributions(const RequestSummary& request) {
+  return std::any_of(kRequestHistograms.begin(), kRequestHistograms.end(),
+                     [&](auto member) { return !(request.*member).empty(); });
+}
+
+void EncodeCounts(const EventCounts& counts, ByteWriter& out) {
+  out.Varint(counts.size());
+  for (const auto& [name, count] : counts) {
+    out.String(name);
+    out.Varint(count);
+  }
+}
+
+void DecodeCounts(Source source, EventCounts& counts) {
+  ByteReader& in = source.in;
+  const size_t size = in.Count(2);
+  for (size_t i = 0; i < size; ++i) {
+    const std::string_view name = in.String();
+    const uint64_t count = in.Varint();
+    if (!in.ok() || (i > 0 && name <= counts.rbegin()->first) || !source.Charge(kNodeBytes + name.size())) {
+      return in.Fail();
+    }
+    counts.emplace_hint(counts.end(), name, count);
+  }
+}
+
+void EncodeRequest(const RequestSummary& request, Family family, ByteWriter& out) {
+  if (family == Family::kCounts) {
+    out.Varint(request.by_status.size());
+    uint64_t next = 0;
+    for (const auto& [status, count] : request.by_status) {
+      out.Varint(status - next);
+      out.Varint(count);
+      next = status + 1u;
+    }
+    EncodeCounts(request.by_exception, out);
+    out.Varint(request.cancelled);
+    out.Varint(request.busy_us);
+    return;
+  }
+  uint8_t present = 0;
+  for (size_t i = 0; i < kRequestHistograms.size(); ++i) {
+    if (!(request.*kRequestHistograms[i]).empty()) present |= static_cast<uint8_t>(1 << i);
+  }
+  out.U8(present);
+  for (const auto member : kRequestHistograms) {
+    if (!(request.*member).empty()) (request.*member).Encode(out);
+  }
+}
+
+Histogram DecodeNonEmpty(Source source) {
+  const size_t before = source.in.remaining();
+  Histogram histogram = Histogram::Decode(source.in);
+  if (histogram.empty() || !source.Charge(kSketchFactor * (before - source.in.remaining()))) source.in.Fail();
+  return histogram;
+}
+
+void DecodeRequest(Source source, Family family, RequestSummary& request) {
+  ByteReader& in = source.in;
+  if (family == Family::kCounts) {
+    const size_t statuses = in.Count(2);
+    uint64_t next = 0;
+    for (size_t i = 0; i < statuses; ++i) {
+      const uint64_t gap = in.Varint();
+      if (!in.ok() || next > UINT16_MAX || gap > UINT16_MAX - next || !source.Charge(kNodeBytes))
+        return in.Fail();
+      next += gap;
+      request.by_status.emplace_hint(request.by_status.end(), static_cast<uint16_t>(next), in.Varint());
+      ++next;
+    }
+    DecodeCounts(source, request.by_exception);
+    request.cancelled = in.Varint();
+    request.busy_us = in.Varint();
+    return;
+  }
+  const uint8_t present = in.U8();
+  if (present == 0 || present >> kRequestHistograms.size() != 0) return in.Fail();
+  for (size_t i = 0; i < kRequestHistograms.size(); ++i) {
+    if ((present >> i & 1) != 0) request.*kRequestHistograms[i] = DecodeNonEmpty(source);
+  }
+}
+
+void EncodeBody(const BodySummary& body, Family family, ByteWriter& out) {
+  if (family == Family::kCounts) {
+    out.Varint(body.documents);
+    size_t kinds = body.malformed.size();
+    while (kinds > 0 && body.malformed[kinds - 1] == 0) --kinds;
+    out.Varint(kinds);
+    for (size_t kind = 0; kind < kinds; ++kind) out.Varint(body.malformed[kind]);
+    out.Varint(body.not_json);
+    out.Varint(body.compressed);
+    out.Varint(body.not_captured);
+  }
+  const auto has = [&](const auto& item) { return FieldHas(item.second, family); };
+  out.Varint(static_cast<uint64_t>(std::count_if(body.fields.begin(), body.fields.end(), has)));
+  ByteWriter encoded;
+  for (const auto& [path, field] : body.fields) {
+    if (!FieldHas(field, family)) continue;
+    out.String(path);
+    encoded.Clear();
+    profile::EncodeField(field, family, encoded);
+    out.String(encoded.bytes());
+  }
+}
+
+void DecodeFields(Source source, Family family, profile::Fields& fields) {
+  ByteReader& in = source.in;
+  const size_t size = in.Count(2);
+  for (size_t i = 0; i < size; ++i) {
+    const std::string_view path = in.String();
+    const std::string_view bytes = in.String();
+    if (!in.ok() || (i > 0 && path <= fields.rbegin()->first) ||
+        !source.Charge(kNodeBytes + path.size() + sizeof(FieldSummary) + kSketchFactor * bytes.size())) {
+      return in.Fail();
+    }
+    FieldSummary& field = fields.emplace_hint(fields.end(), path, FieldSummary{})->second;
+    ByteReader field_in(bytes);
+    profile::DecodeField(field_in, family, field);
+    if (!field_in.ok() || !field_in.done() || !FieldHas(field, family)) return in.Fail();
+  }
+}
+
+void DecodeBody(Source source, Family family, BodySummary& body) {
+  ByteReader& in = source.in;
+  if (family == Family::kCounts) {
+    body.documents = in.Varint();
+    const size_t kinds = in.Count(1);
+    if (kinds > body.malformed.size()) return in.Fail();
+    for (size_t kind = 0; kind < kinds; ++kind) body.malformed[kind] = in.Varint();
+    if (kinds > 0 && body.malformed[kinds - 1] == 0) return in.Fail();
+    body.not_json = in.Varint();
+    body.compressed = in.Varint();
+    body.not_captured = in.Varint();
+  }
+  DecodeFields(source, family, body.fields);
+  if (family != Family::kCounts && body.fields.empty()) in.Fail();
+}
+
+void EncodeWatch(const WatchSummary& watch, ByteWriter& out) {
+  out.Varint(watch.observed_ms);
+  out.Varint(watch.dropped_events);
+  out.Varint(watch.folded_subjects);
+}
+
+void DecodeWatch(ByteReader& in, WatchSummary& watch) {
+  watch.observed_ms = in.Varint();
+  watch.dropped_events = in.Varint();
+  watch.folded_subjects = in.Varint();
+}
+
+void EncodeRun(const RunSummary& run, Family family, ByteWriter& out) {
+  if (family == Family::kDistributions) return run.duration_ms.Encode(out);
+  out.Varint(run.started);
+  out.Varint(run.succeeded);
+  out.Varint(run.failed);
+  out.Signed(run.last_finished_unix_ms);
+}
+
+void DecodeRun(Source source, Family family, RunSummary& run) {
+  ByteReader& in = source.in;
+  if (family == Family::kDistributions) {
+    run.duration_ms = DecodeNonEmpty(source);
+    return;
+  }
+  run.started = in.Varint();
+  run.succeeded = in.Varint();
+  run.failed = in.Varint();
+  run.last_finished_unix_ms = in.Signed();
+}
+
+bool HasSection(const SubjectSummary& subject, Family family, Section section) {
+  const bool counts = family == Family::kCounts;
+  const bool distributions = family == Family::kDistributions;
+  switch (section) {
+    case kRequest:
+      return subject.request && (counts || (distributions && HasDistributions(*subject.request)));
+    case kBody:
+      return subject.body && (counts || AnyFieldHas(subject.body->fields, family));
+    case kWatch:
+      return subject.watch && counts;
+    case kRun:
+      return subject.run && (counts || (distributions && !subject.run->duration_ms.empty()));
+    case kEvents:
+      return counts && !subject.events.empty();
+    default:
+      return false;
+  }
+}
+
+constexpr std::array kSections = {kRequest, kBody, kWatch, kRun, kEvents};
+
+void EncodeSection(const SubjectSummary& subject, Family family, Section section, ByteWriter& out) {
+  switch (section) {
+    case kRequest:
+      return EncodeRequest(*subject.request, family, out);
+    case kBody:
+      return EncodeBody(*subject.body, family, out);
+    case kWatch:
+      return EncodeWatch(*subject.watch, out);
+    case kRun:
+      return EncodeRun(*subject.run, family, out);
+    case kEvents:
+      return EncodeCounts(subject.events, out);
+    default:
+      return;
+  }
+}
+
+void DecodeSection(Source source, Family family, uint64_t section, SubjectSummary& subject) {
+  ByteReader& in = source.in;
+  switch (section) {
+    case kRequest:
+      DecodeRequest(source, family, subject.request.emplace());
+      break;
+    case kBody:
+      DecodeBody(source, family, subject.body.emplace());
+      break;
+    case kWatch:
+      DecodeWatch(in, subject.watch.emplace());
+      break;
+    case kRun:
+      DecodeRun(source, family, subject.run.emplace());
+      break;
+    case kEvents:
+      DecodeCounts(source, subject.events);
+      break;
+    default:
+      if (section < kFirstOptional) in.Fail();
+      return;
+  }
+  // Right in itself, but nothing that this family holds.
+  if (in.ok() && (!in.done() || !HasSection(subject, family, static_cast<Section>(section)))) in.Fail();
+}
+
+}  // namespace
+
+bool HasFamily(const SubjectSummary& subject, Family family) {
+  return std::any_of(kSections.begin(), kSections.end(),
+                     [&](Section section) { return HasSection(subject, family, section); });
+}
+
+void EncodeSubject(const SubjectSummary& subject, Family family, ByteWriter& out) {
+  out.U8(kSubjectVersion);
+  ByteWriter encoded;
+  for (const Section section : kSections) {
+    if (!HasSection(subject, family, section)) continue;
+    encoded.Clear();
+    EncodeSection(subject, family, section, encoded);
+    out.Varint(section);
+    out.String(encoded.bytes());
+  }
+}
+
+void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject) {
+  size_t memory_left = SIZE_MAX;
+  DecodeSubject(in, family, subject, memory_left);
+}
+
+void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left) {
+  if (in.U8() != kSubjectVersion) return in.Fail();
+  SubjectSummary decoded;
+  uint64_t above = 0;
+  while (in.ok() && !in.done()) {
+    const uint64_t section = in.Varint();
+    ByteReader section_in(in.String());
+    if (!in.ok() || section <= above) return in.Fail();
+    above = section;
+    DecodeSection({section_in, memory_left}, family, section, decoded);
+    if (!section_in.ok()) return in.Fail();
+  }
+  if (in.ok()) subject.Merge(decoded);
+}
+
+}  // namespace fieldmark::bucket

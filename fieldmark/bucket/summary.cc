@@ -1,0 +1,132 @@
+#include "fieldmark/bucket/summary.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace fieldmark::bucket {
+namespace {
+
+using sketch::Histogram;
+
+// What a node of a std::map costs beside key and value, as libstdc++ and glibc's malloc have it.
+constexpr size_t kNodeBytes = 48;
+
+void MergeCounts(EventCounts& into, const EventCounts& from) {
+  for (const auto& [key, count] : from) into[key] += count;
+}
+
+template <class T>
+void MergeOptional(std::optional<T>& into, const std::optional<T>& from) {
+  if (!from) return;
+  if (into) {
+    into->Merge(*from);
+  } else {
+    into = from;
+  }
+}
+
+size_t HeapBytes(const EventCounts& counts) {
+  size_t bytes = 0;
+  for (const auto& [name, count] : counts) bytes += kNodeBytes + sizeof name + sizeof count + name.capacity();
+  return bytes;
+}
+
+size_t HeapBytes(const profile::Fields& fields) {
+  size_t bytes = 0;
+  for (const auto& [path, field] : fields) {
+    bytes += kNodeBytes + sizeof path + path.capacity() + sizeof field + field.numbers.heap_bytes() +
+             field.string_bytes.heap_bytes() + field.array_items.heap_bytes() + field.categories.heap_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+uint64_t RequestSummary::count() const {
+  uint64_t count = 0;
+  for (const auto& [status, requests] : by_status) count += requests;
+  return count;
+}
+
+void RequestSummary::Merge(const RequestSummary& other) {
+  for (const auto& [status, count_of] : other.by_status) by_status[status] += count_of;
+  MergeCounts(by_exception, other.by_exception);
+  cancelled += other.cancelled;
+  busy_us += other.busy_us;
+  first_byte_ms.Merge(other.first_byte_ms);
+  last_byte_ms.Merge(other.last_byte_ms);
+  app_return_ms.Merge(other.app_return_ms);
+  request_bytes.Merge(other.request_bytes);
+  response_bytes.Merge(other.response_bytes);
+}
+
+void BodySummary::Merge(const BodySummary& other) {
+  documents += other.documents;
+  for (size_t kind = 0; kind < malformed.size(); ++kind) malformed[kind] += other.malformed[kind];
+  not_json += other.not_json;
+  compressed += other.compressed;
+  not_captured += other.not_captured;
+  profile::MergeFields(fields, other.fields);
+}
+
+void WatchSummary::Merge(const WatchSummary& other) {
+  observed_ms += other.observed_ms;
+  dropped_events += other.dropped_events;
+  folded_subjects += other.folded_subjects;
+}
+
+void RunSummary::Merge(const RunSummary& other) {
+  started += other.started;
+  succeeded += other.succeeded;
+  failed += other.failed;
+  last_finished_unix_ms = std::max(last_finished_unix_ms, other.last_finished_unix_ms);
+  duration_ms.Merge(other.duration_ms);
+}
+
+void SubjectSummary::Merge(const SubjectSummary& other) {
+  MergeOptional(request, other.request);
+  MergeOptional(body, other.body);
+  MergeOptional(watch, other.watch);
+  MergeOptional(run, other.run);
+  MergeCounts(events, other.events);
+}
+
+void SubjectSummary::Conceal() {
+  if (!body) return;
+  for (auto& [path, field] : body->fields) field.Conceal();
+}
+
+bool SubjectSummary::empty() const { return !request && !body && !watch && !run && events.empty(); }
+
+void MergeBucket(Bucket& into, const Bucket& from) {
+  for (const auto& [name, subject] : from) into[name].Merge(subject);
+}
+
+void MergeBuckets(Buckets& into, const Buckets& from) {
+  for (const auto& [minute, bucket] : from) MergeBucket(into[minute], bucket);
+}
+
+size_t MemoryBytes(const SubjectSummary& subject) {
+  size_t bytes = sizeof subject + HeapBytes(subject.events);
+  if (subject.request) {
+    const RequestSummary& request = *subject.request;
+    bytes += request.by_status.size() * (kNodeBytes + 16) + HeapBytes(request.by_exception);
+    for (const Histogram* histogram : {&request.first_byte_ms, &request.last_byte_ms, &request.app_return_ms,
+                                       &request.request_bytes, &request.response_bytes}) {
+      bytes += histogram->heap_bytes();
+    }
+  }
+  if (subject.body) bytes += HeapBytes(subject.body->fields);
+  if (subject.run) bytes += subject.run->duration_ms.heap_bytes();
+  return bytes;
+}
+
+size_t MemoryBytes(const Bucket& bucket) {
+  size_t bytes = kNodeBytes + sizeof bucket;
+  for (const auto& [name, subject] : bucket) {
+    bytes += kNodeBytes + sizeof name + name.capacity() + MemoryBytes(subject);
+  }
+  return bytes;
+}
+
+}  // namespace fieldmark::bucket
