@@ -11,13 +11,20 @@
 
 namespace fieldmark::bucket {
 
+struct OutboxOptions {
+  size_t pending_bytes_max = 4u << 20;  // memory of the backlog, from where on it coarsens; 4 MiB: days of a busy worker
+  size_t frozen_bytes_max = 1u << 20;   // of a batch, packed; only what cannot be divided is larger
+  size_t minutes_max = SIZE_MAX;        // in one batch
+};
+
 class Outbox {
  public:
   // `identity` gives every batch its stream, instance and labels; its sequence, times and key are filled in here.
-  explicit Outbox(BatchHeader identity);
+  explicit Outbox(BatchHeader identity, const OutboxOptions& options = {});
 
   // Merges what was recorded. Beyond `pending_bytes_max` the backlog coarsens: minutes become five minutes, hours, days
-  // (recorded under the first minute of the stretch); no count is dropped.
+  // (recorded under the first minute of the stretch); no count is dropped. Hashed summaries compare under one key only:
+  // when the key changes, those waiting under the former one are let go.
   void Add(const Buckets& buckets, uint64_t hash_key_id);
 
   // The bytes to send: the frozen batch again, or a new one frozen from pending. None when there is nothing to say.
@@ -31,23 +38,32 @@ class Outbox {
   //   2xx                    applied, or a duplicate: dropped
   //   400, 413, 415, 422     not applied: thawed into pending when every earlier attempt was answered (413 halves what
   //                          the next batch may hold), else dropped and counted as uncertain
-  //   anything else          kept, to be sent again byte for byte
+  //   401, 403, 404, 429     not applied: kept, to be sent again byte for byte
+  //   anything else          kept likewise; it leaves open whether the batch was applied, as no answer does
+  // A sequence names one content: what was thawed is sent under a new one.
   void Answer(int http_status);
 
-  bool empty() const;  // nothing pending, nothing frozen
-  uint64_t uncertain_batches() const;
-  uint64_t rejected_batches() const;
-  size_t pending_minutes() const;
+  bool empty() const { return pending_.empty() && !frozen_; }
+  uint64_t uncertain_batches() const { return uncertain_batches_; }
+  uint64_t rejected_batches() const { return rejected_batches_; }  // thawed or uncertain
+  size_t pending_minutes() const { return pending_.size(); }
 
  private:
+  void MergePending(Buckets buckets, uint64_t hash_key_id);
+  void CoarsenPending();
+  void Reject(bool too_large);
+  void DropFrozen();
+
   BatchHeader identity_;
+  OutboxOptions options_;
   Buckets pending_;
   uint64_t pending_key_id_ = 0;
   uint64_t next_sequence_ = 1;
   std::optional<Batch> frozen_;
   std::string frozen_bytes_;
   bool earlier_attempt_unanswered_ = false;
-  size_t minutes_max_ = SIZE_MAX;  // in one batch; halved by 413
+  size_t frozen_memory_ = 0;                // what the frozen buckets take
+  size_t batch_memory_max_ = SIZE_MAX;      // what the next ones may; halved by 413, grows again
   uint64_t uncertain_batches_ = 0;
   uint64_t rejected_batches_ = 0;
 };

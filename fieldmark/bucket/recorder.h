@@ -49,13 +49,15 @@ class Recorder {
   ~Recorder();
 
   void Record(const RequestEvent& event);
-  // This worker was watching during [from, to): split over the minutes. Idle workers call it too.
+  // This worker was watching during [from, to): split over the minutes. Idle workers call it too. At most the last 35
+  // days of the stretch count.
   void Watch(UnixMs from, UnixMs to);
   void RecordRun(std::string_view job, UnixMs ended_unix_ms, double duration_ms, bool succeeded);
   void RecordEvent(std::string_view subject, std::string_view kind, UnixMs at_unix_ms, uint64_t times = 1);
   void CountDropped(UnixMs at_unix_ms);
 
-  // Until a key is known the hashed family stays empty.
+  // Until a key is known the hashed family stays empty. Drain before changing one for another: what was hashed under
+  // the former key is let go.
   void SetHashKey(const HashKey& key);
   uint64_t hash_key_id() const;  // 0 without a key
 
@@ -67,7 +69,7 @@ class Recorder {
   std::unique_ptr<State> state_;
 };
 
-// "2xx" for 204; "none" for 0.
+// "2xx" for 204; "none" for 0; "other" beyond 5xx.
 std::string_view StatusClass(uint16_t status);
 
 }  // namespace fieldmark::bucket

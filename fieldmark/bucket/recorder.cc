@@ -1,0 +1,303 @@
+// Summaries are recorded where they will be read: a route keeps pointers to its summaries of the minute it
+// last saw, and only a change of minute or a drain makes it look them up again. Fields are the exception:
+// they gather in the subject's profiler and move into their minute's summary when it changes.
+#include "fieldmark/bucket/recorder.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "fieldmark/json/document.h"
+#include "fieldmark/profile/profiler.h"
+
+namespace fieldmark::bucket {
+namespace {
+
+// Distinct exception types and event kinds a subject keeps apart in a minute: taste, far above what an
+// application has.
+constexpr size_t kKindsMax = 256;
+constexpr std::string_view kOther = "(other)";
+
+// A request's time is spread back over so many minutes at the most; what is older stays in the last of them.
+constexpr int64_t kBusyMinutesMax = 60;
+// The longest stretch that one Watch accounts for: data older than that is refused by the server.
+constexpr int64_t kWatchMsMax = 35 * 24 * 60 * kMsPerMinute;
+
+constexpr std::array<std::string_view, 7> kStatusClasses = {"none", "1xx", "2xx",  "3xx",
+                                                            "4xx",  "5xx", "other"};
+
+size_t StatusClassIndex(uint16_t status) {
+  const size_t hundreds = status / 100;
+  if (status == 0) return 0;
+  return hundreds >= 1 && hundreds <= 5 ? hundreds : kStatusClasses.size() - 1;
+}
+
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+
+void CountKind(EventCounts& counts, std::string_view kind, uint64_t times) {
+  auto at = counts.find(kind);
+  if (at == counts.end()) {
+    const std::string_view name = counts.size() < kKindsMax ? kind : kOther;
+    at = counts.try_emplace(std::string(name)).first;
+  }
+  at->second += times;
+}
+
+void AddDuration(sketch::Histogram& histogram, double milliseconds, uint64_t times) {
+  if (std::isfinite(milliseconds) && milliseconds >= 0) histogram.Add(milliseconds, times);
+}
+
+uint64_t Microseconds(double milliseconds) {
+  constexpr double kMax = 1e15;  // 31 years
+  if (!(milliseconds > 0)) return 0;
+  return static_cast<uint64_t>(std::llround(std::min(milliseconds * 1000, kMax)));
+}
+
+// Documents of one kind of a route, in the minute it last saw.
+struct BodySubject {
+  std::string name;
+  std::optional<profile::Profiler> profiler;  // made for the first document
+  Minute minute = 0;
+  BodySummary* current = nullptr;
+};
+
+struct Route {
+  std::string name;
+  Minute minute = 0;
+  RequestSummary* current = nullptr;
+  BodySubject request;
+  std::array<BodySubject, kStatusClasses.size()> responses;
+};
+
+}  // namespace
+
+struct Recorder::State {
+  explicit State(const Limits& limits_in, std::optional<HashKey> key_in)
+      : limits(limits_in), key(key_in), reader(limits_in) {}
+
+  Limits limits;
+  std::optional<HashKey> key;
+  json::Reader reader;
+  Buckets buckets;
+  // Never shrinks: names stay through drains.
+  std::unordered_map<std::string, Route, TextHash, std::equal_to<>> routes;
+  std::unordered_set<std::string, TextHash, std::equal_to<>> other_subjects;  // jobs and events
+
+  SubjectSummary& Subject(Minute minute, std::string_view name) {
+    Bucket& bucket = buckets[minute];
+    const auto at = bucket.find(name);
+    return at != bucket.end() ? at->second : bucket[std::string(name)];
+  }
+  RequestSummary& Request(Minute minute, std::string_view name) {
+    std::optional<RequestSummary>& request = Subject(minute, name).request;
+    return request ? *request : request.emplace();
+  }
+  WatchSummary& Watch(Minute minute) {
+    std::optional<WatchSummary>& watch = Subject(minute, "").watch;
+    return watch ? *watch : watch.emplace();
+  }
+
+  bool Full() const { return routes.size() + other_subjects.size() >= limits.subjects_max; }
+
+  // The route of that name, or the one that stands for all without a name.
+  Route& RouteOf(std::string_view name, Minute minute, uint64_t times) {
+    const auto found = routes.find(name);
+    if (found != routes.end()) return found->second;
+    if (name != kOther && Full()) {
+      Watch(minute).folded_subjects += times;
+      return RouteOf(kOther, minute, times);
+    }
+    Route& route = routes[std::string(name)];
+    route.name = name;
+    route.request.name = route.name + " request";
+    for (size_t i = 0; i < kStatusClasses.size(); ++i) {
+      route.responses[i].name = route.name + " response " + std::string(kStatusClasses[i]);
+    }
+    return route;
+  }
+
+  // `name`, or "(other)" when there are too many of them.
+  std::string_view SubjectOf(std::string_view name, Minute minute, uint64_t times) {
+    if (name.empty() || routes.contains(name) || other_subjects.contains(name)) return name;
+    if (Full()) {
+      Watch(minute).folded_subjects += times;
+      return kOther;
+    }
+    other_subjects.emplace(name);
+    return name;
+  }
+
+  void MoveFields(BodySubject& subject) {
+    if (subject.current == nullptr || !subject.profiler || subject.profiler->empty()) return;
+    profile::Fields fields = subject.profiler->Take();
+    if (subject.current->fields.empty()) {
+      subject.current->fields = std::move(fields);
+    } else {
+      profile::MergeFields(subject.current->fields, fields);
+    }
+  }
+
+  BodySummary& BodyAt(BodySubject& subject, Minute minute) {
+    if (subject.current == nullptr || subject.minute != minute) {
+      MoveFields(subject);
+      std::optional<BodySummary>& body = Subject(minute, subject.name).body;
+      subject.current = body ? &*body : &body.emplace();
+      subject.minute = minute;
+    }
+    return *subject.current;
+  }
+
+  void RecordBody(BodySubject& subject, const Body& body, Minute minute, uint64_t times) {
+    if (body.state == BodyState::kNone) return;
+    BodySummary& summary = BodyAt(subject, minute);
+    switch (body.state) {
+      case BodyState::kNone:
+        return;
+      case BodyState::kNotJson:
+        summary.not_json += times;
+        return;
+      case BodyState::kCompressed:
+        summary.compressed += times;
+        return;
+      case BodyState::kNotCaptured:
+        summary.not_captured += times;
+        return;
+      case BodyState::kCaptured:
+        break;
+    }
+    const json::Document document = reader.Read(body.bytes);
+    if (document.malformed != json::Malformed::kNone) {
+      summary.malformed[static_cast<size_t>(document.malformed)] += times;
+      return;
+    }
+    summary.documents += times;
+    if (!subject.profiler) subject.profiler.emplace(limits, key);
+    subject.profiler->Observe(document, times);
+  }
+
+  // Splits the time inside requests at the minutes' bounds, in whole microseconds: shares add up to the
+  // whole.
+  void AddBusy(Route& route, UnixMs ended, uint64_t busy_us, uint64_t times) {
+    Minute minute = route.minute;
+    uint64_t in_minute_us = static_cast<uint64_t>(ended - minute * kMsPerMinute) * 1000;
+    RequestSummary* summary = route.current;
+    for (int64_t back = 0; busy_us > in_minute_us && back < kBusyMinutesMax; ++back) {
+      summary->busy_us += in_minute_us * times;
+      busy_us -= in_minute_us;
+      in_minute_us = kMsPerMinute * 1000;
+      summary = &Request(--minute, route.name);
+    }
+    summary->busy_us += busy_us * times;
+  }
+
+  template <class Visit>
+  void ForEachBody(Visit visit) {
+    for (auto& [name, route] : routes) {
+      visit(route.request);
+      for (BodySubject& response : route.responses) visit(response);
+    }
+  }
+};
+
+Recorder::Recorder(const Limits& limits, std::optional<HashKey> key)
+    : state_(std::make_unique<State>(limits, key)) {}
+Recorder::~Recorder() = default;
+
+void Recorder::Record(const RequestEvent& event) {
+  if (event.times == 0) return;
+  State& state = *state_;
+  const uint64_t times = event.times;
+  const Minute minute = MinuteOf(event.ended_unix_ms);
+  Route& route = state.RouteOf(event.route, minute, times);
+  if (route.current == nullptr || route.minute != minute) {
+    route.current = &state.Request(minute, route.name);
+    route.minute = minute;
+  }
+  RequestSummary& request = *route.current;
+  request.by_status[event.status] += times;
+  if (event.cancelled) request.cancelled += times;
+  if (!event.exception.empty()) CountKind(request.by_exception, event.exception, times);
+  AddDuration(request.first_byte_ms, event.first_byte_ms, times);
+  AddDuration(request.last_byte_ms, event.last_byte_ms, times);
+  AddDuration(request.app_return_ms, event.app_return_ms, times);
+  request.request_bytes.Add(static_cast<double>(event.request.wire_bytes), times);
+  if (event.status != 0) request.response_bytes.Add(static_cast<double>(event.response.wire_bytes), times);
+  state.AddBusy(route, event.ended_unix_ms, Microseconds(event.app_return_ms), times);
+  state.RecordBody(route.request, event.request, minute, times);
+  state.RecordBody(route.responses[StatusClassIndex(event.status)], event.response, minute, times);
+}
+
+void Recorder::Watch(UnixMs from, UnixMs to) {
+  if (to <= from) return;
+  if (to - kWatchMsMax > from) from = to - kWatchMsMax;
+  while (from < to) {
+    const Minute minute = MinuteOf(from);
+    const UnixMs until = std::min(to, (minute + 1) * kMsPerMinute);
+    state_->Watch(minute).observed_ms += static_cast<uint64_t>(until - from);
+    from = until;
+  }
+}
+
+void Recorder::RecordRun(std::string_view job, UnixMs ended_unix_ms, double duration_ms, bool succeeded) {
+  const Minute minute = MinuteOf(ended_unix_ms);
+  const std::string name = "job " + std::string(job);
+  std::optional<RunSummary>& run = state_->Subject(minute, state_->SubjectOf(name, minute, 1)).run;
+  if (!run) run.emplace();
+  run->started += 1;
+  (succeeded ? run->succeeded : run->failed) += 1;
+  run->last_finished_unix_ms = std::max(run->last_finished_unix_ms, ended_unix_ms);
+  AddDuration(run->duration_ms, duration_ms, 1);
+}
+
+void Recorder::RecordEvent(std::string_view subject, std::string_view kind, UnixMs at_unix_ms,
+                           uint64_t times) {
+  if (times == 0) return;
+  const Minute minute = MinuteOf(at_unix_ms);
+  CountKind(state_->Subject(minute, state_->SubjectOf(subject, minute, times)).events, kind, times);
+}
+
+void Recorder::CountDropped(UnixMs at_unix_ms) { state_->Watch(MinuteOf(at_unix_ms)).dropped_events += 1; }
+
+void Recorder::SetHashKey(const HashKey& key) {
+  State& state = *state_;
+  if (state.key == key) return;
+  state.ForEachBody([&](BodySubject& subject) {
+    state.MoveFields(subject);
+    subject.profiler.reset();
+  });
+  // What was hashed under another key compares with nothing that follows.
+  for (auto& [minute, bucket] : state.buckets) {
+    for (auto& [name, subject] : bucket) {
+      if (!subject.body) continue;
+      for (auto& [path, field] : subject.body->fields) field.categories = {};
+    }
+  }
+  state.key = key;
+}
+
+uint64_t Recorder::hash_key_id() const { return state_->key ? state_->key->Id() : 0; }
+
+Buckets Recorder::Drain() {
+  State& state = *state_;
+  state.ForEachBody([&](BodySubject& subject) {
+    state.MoveFields(subject);
+    subject.current = nullptr;
+  });
+  for (auto& [name, route] : state.routes) route.current = nullptr;
+  Buckets drained = std::exchange(state.buckets, {});
+  for (auto& [minute, bucket] : drained) {
+    for (auto& [name, subject] : bucket) subject.Conceal();
+  }
+  return drained;
+}
+
+std::string_view StatusClass(uint16_t status) { return kStatusClasses[StatusClassIndex(status)]; }
+
+}  // namespace fieldmark::bucket
