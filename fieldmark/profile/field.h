@@ -1,5 +1,5 @@
-// FieldSummary: everything kept about one field of a subject's documents over a stretch of time. A commutative monoid
-// under Merge, with FieldSummary{} as its zero.
+// FieldSummary: everything kept about one field of a subject's documents over a stretch of time. A
+// commutative monoid under Merge, with FieldSummary{} as its zero.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 namespace fieldmark::profile {
 
 // Counts family. Every counter is a plain sum; append new ones at the end of the list in field.cc only.
+// seen == nulls + falses + trues + integers + floats + strings + objects + arrays.
 struct FieldCounts {
   uint64_t documents = 0;  // documents with the field somewhere
   uint64_t seen = 0;       // times it was seen: in how many objects, or as how many array items
@@ -25,12 +26,12 @@ struct FieldCounts {
   uint64_t strings = 0;
   uint64_t objects = 0;
   uint64_t arrays = 0;
-  uint64_t big_integers = 0;    // beyond 64 bits
-  uint64_t non_finites = 0;     // NaN and infinities
+  uint64_t big_integers = 0;    // of the integers: beyond 64 bits
+  uint64_t non_finites = 0;     // of the floats: NaN, infinities and what overflows to them
   uint64_t duplicate_keys = 0;  // further ones of the same name; the first was profiled
-  uint64_t invalid_utf8 = 0;
-  uint64_t folded = 0;  // of this field's objects: how many held a key without a name of its own
-  uint64_t cut = 0;     // values below it that were not profiled: too deep
+  uint64_t invalid_utf8 = 0;    // of the strings: repaired
+  uint64_t folded = 0;          // of the objects: how many held a key without a name of its own
+  uint64_t cut = 0;  // values directly below it that were not profiled: too deep, or no room for the field
 
   bool operator==(const FieldCounts&) const = default;
 };
@@ -38,7 +39,7 @@ struct FieldCounts {
 // The summaries of one family alone are a FieldSummary whose other members are empty.
 struct FieldSummary {
   FieldCounts counts;
-  sketch::Histogram numbers;       // integers and floats, as doubles
+  sketch::Histogram numbers;       // integers and floats, as doubles; finite ones
   sketch::Histogram string_bytes;  // lengths in UTF-8 bytes
   sketch::Histogram array_items;   // lengths
   sketch::Categories categories;   // of strings and numbers, by keyed hash

@@ -1,6 +1,7 @@
-// Field paths. A document's own path is ""; a member appends ".name" (without the dot at the start), an array's items
-// append "[]", the residual child that stands for all keys without a name appends ".{}". A name that is empty or holds
-// a dot, bracket, brace, quote, blank or control character is quoted as JSON would: `headers."x.y"`.
+// Field paths. A document's own path is ""; a member appends ".name" (without the dot at the start), an
+// array's items append "[]", the residual child that stands for all keys without a name appends ".{}". A name
+// that is empty or holds a dot, bracket, brace, quote, blank or control character is quoted as JSON would:
+// `headers."x.y"`.
 #pragma once
 
 #include <string>
@@ -16,8 +17,8 @@ std::string ParentPath(std::string_view path);
 bool IsItem(std::string_view path);
 bool IsResidual(std::string_view path);
 
-// Keys shaped like identifiers never get a name: a UUID, a number, an e-mail address, a phone number, eight or more
-// hexadecimal digits with a decimal one among them, and anything over 64 bytes.
+// Keys shaped like identifiers never get a name: a UUID, a number, an e-mail address, a phone number, eight
+// or more hexadecimal digits with a decimal one among them, and anything over 64 bytes.
 bool LooksLikeIdentifier(std::string_view key);
 
 }  // namespace fieldmark::profile

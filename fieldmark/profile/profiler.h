@@ -1,11 +1,16 @@
 // Profiler: documents of one subject in, their field tree of summaries out.
 //
-// Names are the profiler's state, summaries are not. It remembers which keys have a name (first come, within Limits);
-// a key without one is recorded in its parent's residual child, and the parent counts the object in `folded`. Names
-// stay for the profiler's life; Take() empties the summaries.
+// Names are the profiler's state, summaries are not. It remembers which keys have a name (first come, within
+// Limits); a key without one is recorded in its parent's residual child, and the parent counts the object in
+// `folded`. Names stay for the profiler's life; Take() empties the summaries.
 //
-// Cost: Observe allocates nothing once the shapes are known and its sketches are full; O(values) time.
-// Not safe for use by several threads at once.
+// Of a key that an object holds twice the first value is profiled, further ones are counted; among keys
+// without a name nothing is remembered, and each counts as a value. Items and residual children take no name,
+// and there are at most fields_max of them; for want of one, and below depth_max, values are counted in
+// `cut`.
+//
+// Cost: Observe allocates nothing once the shapes are known and its sketches are full; O(values) time. A
+// field takes about 1 KiB beside its sketches. Not safe for use by several threads at once.
 #pragma once
 
 #include <memory>
@@ -29,11 +34,17 @@ class Profiler {
   // Records a well-formed document, `times` times: the same as calling it that often.
   void Observe(const json::Document& document, uint64_t times = 1);
 
+  // Hashes under `key` from now on. What was hashed under another one since the last Take is dropped.
+  void SetHashKey(const HashKey& key);
+
   bool empty() const;  // nothing observed since the last Take
   // The fields since the last Take, unconcealed; names are kept.
   Fields Take();
 
-  // What a value hashes to in Categories: a type tag, then UTF-8 or the number (FORMAT.md has test vectors).
+  // What a value hashes to in Categories: SipHash13 of a type tag and the value. 's' and UTF-8; 'd' and the
+  // eight bytes, lowest first, of a number that a double holds exactly (−0 is 0); 'i' and the canonical
+  // decimal digits of any other integer. Of longer strings and digits Observe hashes the first
+  // string_bytes_max bytes.
   static uint64_t HashString(const HashKey& key, std::string_view text);
   static uint64_t HashNumber(const HashKey& key, double value);
   static uint64_t HashInteger(const HashKey& key, int64_t value);

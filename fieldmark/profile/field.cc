@@ -1,0 +1,118 @@
+#include "fieldmark/profile/field.h"
+
+#include <iterator>
+
+#include "fieldmark/base/count.h"
+
+namespace fieldmark::profile {
+namespace {
+
+// The order on the wire and on disk. Append only: a blob that ends earlier has zeros for the rest.
+constexpr uint64_t FieldCounts::*kCounters[] = {
+    &FieldCounts::documents,      &FieldCounts::seen,
+    &FieldCounts::nulls,          &FieldCounts::falses,
+    &FieldCounts::trues,          &FieldCounts::integers,
+    &FieldCounts::floats,         &FieldCounts::strings,
+    &FieldCounts::objects,        &FieldCounts::arrays,
+    &FieldCounts::big_integers,   &FieldCounts::non_finites,
+    &FieldCounts::duplicate_keys, &FieldCounts::invalid_utf8,
+    &FieldCounts::folded,         &FieldCounts::cut,
+};
+static_assert(sizeof(FieldCounts) == std::size(kCounters) * sizeof(uint64_t));
+
+// The order of the bits that say which histograms follow. Append only.
+constexpr sketch::Histogram FieldSummary::*kHistograms[] = {
+    &FieldSummary::numbers,
+    &FieldSummary::string_bytes,
+    &FieldSummary::array_items,
+};
+
+// A list without its trailing zeros, so that one value has one encoding whatever counters come later.
+void EncodeCounts(const FieldCounts& counts, ByteWriter& out) {
+  size_t size = std::size(kCounters);
+  while (size > 0 && counts.*kCounters[size - 1] == 0) --size;
+  out.Varint(size);
+  for (size_t i = 0; i < size; ++i) out.Varint(counts.*kCounters[i]);
+}
+
+void DecodeCounts(ByteReader& in, FieldCounts& counts) {
+  const size_t size = in.Count(1);
+  if (size > std::size(kCounters)) in.Fail();
+  uint64_t last = 1;
+  for (size_t i = 0; i < size && in.ok(); ++i) {
+    last = in.Varint();
+    counts.*kCounters[i] = AddSaturating(counts.*kCounters[i], last);
+  }
+  if (last == 0) in.Fail();
+}
+
+void EncodeHistograms(const FieldSummary& field, ByteWriter& out) {
+  uint64_t present = 0;
+  for (size_t i = 0; i < std::size(kHistograms); ++i) {
+    if (!(field.*kHistograms[i]).empty()) present |= 1u << i;
+  }
+  out.Varint(present);
+  for (const auto histogram : kHistograms) {
+    if (!(field.*histogram).empty()) (field.*histogram).Encode(out);
+  }
+}
+
+void DecodeHistograms(ByteReader& in, FieldSummary& field) {
+  const uint64_t present = in.Varint();
+  if (present >> std::size(kHistograms) != 0) in.Fail();
+  for (size_t i = 0; i < std::size(kHistograms) && in.ok(); ++i) {
+    if ((present >> i & 1) == 0) continue;
+    const sketch::Histogram histogram = sketch::Histogram::Decode(in);
+    if (histogram.empty()) in.Fail();
+    if (in.ok()) (field.*kHistograms[i]).Merge(histogram);
+  }
+}
+
+}  // namespace
+
+void FieldSummary::Merge(const FieldSummary& other) {
+  for (const auto counter : kCounters)
+    counts.*counter = AddSaturating(counts.*counter, other.counts.*counter);
+  for (const auto histogram : kHistograms) {
+    if (!(other.*histogram).empty()) (this->*histogram).Merge(other.*histogram);
+  }
+  if (!other.categories.empty()) categories.Merge(other.categories);
+}
+
+void FieldSummary::Conceal() {
+  for (const auto histogram : kHistograms) {
+    if (!(this->*histogram).empty()) (this->*histogram).Conceal();
+  }
+}
+
+void EncodeField(const FieldSummary& field, Family family, ByteWriter& out) {
+  switch (family) {
+    case Family::kCounts:
+      return EncodeCounts(field.counts, out);
+    case Family::kDistributions:
+      return EncodeHistograms(field, out);
+    case Family::kHashed:
+      return field.categories.Encode(out);
+  }
+}
+
+void DecodeField(ByteReader& in, Family family, FieldSummary& field) {
+  switch (family) {
+    case Family::kCounts:
+      return DecodeCounts(in, field.counts);
+    case Family::kDistributions:
+      return DecodeHistograms(in, field);
+    case Family::kHashed: {
+      const sketch::Categories categories = sketch::Categories::Decode(in);
+      if (in.ok() && !categories.empty()) field.categories.Merge(categories);
+      return;
+    }
+  }
+  in.Fail();
+}
+
+void MergeFields(Fields& into, const Fields& from) {
+  for (const auto& [path, field] : from) into[path].Merge(field);
+}
+
+}  // namespace fieldmark::profile

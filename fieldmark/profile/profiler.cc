@@ -1,0 +1,528 @@
+// One pass over the tape with an explicit stack of open containers. A field is a Node; an object's members
+// are looked up by prediction: each node remembers which sibling followed it last time, so a document of a
+// known shape costs one comparison of bytes a key and hashes none.
+//
+// Values that repeat are the other half of the time. A node keeps the last few short values with a count
+// still owed to the sketches, which are functions of the multiset of values and do not care when they are
+// paid.
+#include "fieldmark/profile/profiler.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "fieldmark/base/count.h"
+#include "fieldmark/profile/path.h"
+
+namespace fieldmark::profile {
+namespace {
+
+constexpr size_t kShortBytes = 16;
+constexpr size_t kRecentValues = 8;     // taste: enums are mostly smaller
+constexpr size_t kCountedLengths = 64;  // lengths below are counted in place
+
+// A short value and how often it occurred without the sketches knowing.
+struct Recent {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  uint32_t size = 0;
+  char type = 0;  // 0: empty; '"', or 'd' and 'l' and 'u' with the number's bits in low
+  uint64_t hash = 0;
+  uint64_t owed = 0;
+};
+
+struct Values {
+  std::array<Recent, kRecentValues> recent;
+  std::array<uint64_t, kCountedLengths> lengths{};
+};
+
+struct Node {
+  std::string name;
+  Node* parent = nullptr;
+  Node* follower = nullptr;  // the sibling that came after it last time
+  Node* first = nullptr;     // the member that came first last time
+  Node* item = nullptr;
+  Node* residual = nullptr;
+  uint64_t document_serial = 0;  // the last document that held it
+  uint64_t object_serial = 0;    // the last object that held it, to see a key twice
+  FieldCounts counts;            // without `seen`, which follows from the types
+  std::unique_ptr<Values> values;
+  FieldSummary sketches;  // its counts stay zero
+  uint64_t name_hash = 0;
+  size_t names = 0;  // members with a name
+  std::string path;
+};
+
+uint64_t Load64(const char* from) {
+  uint64_t word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+uint32_t Load32(const char* from) {
+  uint32_t word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// The text of at most 16 bytes as two words, one to one for texts of one size; reads nothing beyond it.
+std::pair<uint64_t, uint64_t> WordsOf(std::string_view text) {
+  const char* at = text.data();
+  const size_t size = text.size();
+  if (size >= 8) return {Load64(at), Load64(at + size - 8)};
+  if (size >= 4) return {Load32(at), Load32(at + size - 4)};
+  if (size == 0) return {0, 0};
+  const auto byte = [at](size_t i) { return static_cast<uint64_t>(static_cast<uint8_t>(at[i])); };
+  return {byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16, 0};
+}
+
+bool SameText(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  if (a.size() <= kShortBytes) return WordsOf(a) == WordsOf(b);
+  return std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+__extension__ using Wide = unsigned __int128;
+
+uint64_t Mix(uint64_t low, uint64_t high) {
+  const Wide product = static_cast<Wide>(low ^ 0x9E37'79B9'7F4A'7C15) * (high ^ 0xD1B5'4A32'D192'ED03);
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+uint64_t HashName(uint64_t seed, std::string_view name) {
+  uint64_t hash = Mix(seed, name.size());
+  while (name.size() > kShortBytes) {
+    hash = Mix(hash ^ Load64(name.data()), Load64(name.data() + 8));
+    name.remove_prefix(kShortBytes);
+  }
+  const auto [low, high] = WordsOf(name);
+  return Mix(hash ^ low, high ^ seed);
+}
+
+uint64_t HashTagged(const HashKey& key, char tag, std::string_view value, std::string& scratch) {
+  std::array<char, 128> small;
+  if (value.size() < small.size()) {
+    small[0] = tag;
+    if (!value.empty()) std::memcpy(small.data() + 1, value.data(), value.size());
+    return SipHash13(key, {small.data(), value.size() + 1});
+  }
+  scratch.assign(1, tag);
+  scratch.append(value);
+  return SipHash13(key, scratch);
+}
+
+uint64_t HashDigits(const HashKey& key, std::string_view digits) {
+  std::string scratch;
+  return HashTagged(key, 'i', digits, scratch);
+}
+
+// Whether a double holds the integer of this magnitude exactly.
+bool FitsDouble(uint64_t magnitude) {
+  return magnitude == 0 || std::bit_width(magnitude) - std::countr_zero(magnitude) <= 53;
+}
+
+const uint64_t* Skip(const json::Document& document, const uint64_t* at) {
+  switch (json::TypeOf(*at)) {
+    case '{':
+    case '[':
+      return json::AfterClose(document, *at);
+    case 'l':
+    case 'u':
+    case 'd':
+      return at + 2;
+    default:
+      return at + 1;
+  }
+}
+
+// As simdjson counts them: exact below 2^24, far beyond what a body may hold.
+uint64_t MembersOf(uint64_t open) { return open >> 32 & 0xFF'FFFF; }
+
+}  // namespace
+
+struct Profiler::State {
+  State(const Limits& given_limits, std::optional<HashKey> given_key);
+
+  void Observe(const json::Document& document);
+  const uint64_t* Value(const json::Document& document, const uint64_t* at, Node& node);
+  const uint64_t* Open(const json::Document& document, const uint64_t* at, Node& node);
+
+  struct Container {
+    Node* node;
+    Node* expected;  // of an object: the member that may come next; of an array: its items
+    Node* last;      // of an object: the named member before
+    uint64_t serial;
+    char close;
+    bool folded;
+  };
+  // Where to record the member, or null when its value is not profiled.
+  Node* Member(Container& container, std::string_view name);
+  Node* UnexpectedMember(Container& container, std::string_view name);
+  Node* Named(Node& parent, std::string_view name);
+  Node* Unnamed(Container& container);
+
+  Node* NewNode(Node* parent, std::string path);
+  Node* StructuralChild(Node*& slot, Node& parent, std::string (*path_of)(std::string_view));
+  void Index(Node* node);
+  void GrowIndex();
+
+  void String(Node& node, std::string_view text);
+  void Number(Node& node, char type, uint64_t bits);
+  void BigInteger(Node& node, std::string_view digits);
+  Recent& FindRecent(Node& node, char type, uint64_t low, uint64_t high, uint32_t size);
+  void Pay(Node& node, Recent& recent);
+  void PayAll(Node& node);
+  uint64_t HashBits(char type, uint64_t bits) const;
+
+  Limits limits;
+  std::optional<HashKey> key;
+  uint64_t seed = 0;         // of the names' index: unknown to who sends the names
+  std::deque<Node> nodes;    // [0] is the document; addresses are stable
+  std::vector<Node*> index;  // open addressing, a power of two, at most half full
+  std::vector<Node*> by_path;
+  size_t names = 0;
+  size_t structural = 0;
+
+  std::vector<Container> stack;
+  uint64_t document_serial = 0;
+  uint64_t object_serial = 0;
+  uint64_t times = 1;  // of the document being observed
+  std::string scratch;
+};
+
+Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_key)
+    : limits(given_limits), key(given_key), index(64) {
+  if (key) seed = SipHash13(*key, "names");
+  nodes.emplace_back();
+  limits.depth_max = std::min(limits.depth_max, json::kDepthMax);
+  stack.reserve(limits.depth_max);
+}
+
+void Profiler::State::Observe(const json::Document& document) {
+  ++document_serial;
+  const uint64_t* at = Value(document, document.words, nodes.front());
+  while (!stack.empty()) {
+    Container& container = stack.back();
+    if (json::TypeOf(*at) == container.close) {
+      stack.pop_back();
+      ++at;
+      continue;
+    }
+    Node* node = container.expected;
+    if (container.close == '}') {
+      node = Member(container, json::TextOf(document, *at++));
+      if (node == nullptr) {
+        at = Skip(document, at);
+        continue;
+      }
+    }
+    at = Value(document, at, *node);
+  }
+}
+
+const uint64_t* Profiler::State::Value(const json::Document& document, const uint64_t* at, Node& node) {
+  if (node.document_serial != document_serial) {
+    node.document_serial = document_serial;
+    node.counts.documents += times;
+  }
+  const uint64_t word = *at;
+  switch (json::TypeOf(word)) {
+    case 'U':
+      node.counts.invalid_utf8 += times;
+      [[fallthrough]];
+    case '"':
+      node.counts.strings += times;
+      String(node, json::TextOf(document, word));
+      return at + 1;
+    case 'l':
+    case 'u':
+      node.counts.integers += times;
+      Number(node, json::TypeOf(word), at[1]);
+      return at + 2;
+    case 'd':
+      node.counts.floats += times;
+      Number(node, 'd', at[1]);
+      return at + 2;
+    case 'n':
+      node.counts.nulls += times;
+      return at + 1;
+    case 't':
+      node.counts.trues += times;
+      return at + 1;
+    case 'f':
+      node.counts.falses += times;
+      return at + 1;
+    case 'Z':
+      node.counts.integers += times;
+      node.counts.big_integers += times;
+      BigInteger(node, json::TextOf(document, word));
+      return at + 1;
+    case 'N':
+      node.counts.floats += times;
+      node.counts.non_finites += times;
+      return at + 1;
+    default:
+      return Open(document, at, node);
+  }
+}
+
+const uint64_t* Profiler::State::Open(const json::Document& document, const uint64_t* at, Node& node) {
+  const uint64_t members = MembersOf(*at);
+  const bool is_object = json::TypeOf(*at) == '{';
+  Container container{&node, node.first, nullptr, ++object_serial, is_object ? '}' : ']', false};
+  if (is_object) {
+    node.counts.objects += times;
+  } else {
+    node.counts.arrays += times;
+    node.sketches.array_items.Add(static_cast<double>(members), times);
+    if (members > 0) container.expected = StructuralChild(node.item, node, ItemPath);
+  }
+  if (members == 0) return at + 2;
+  if (stack.size() == limits.depth_max || (!is_object && container.expected == nullptr)) {
+    node.counts.cut += members * times;
+    return json::AfterClose(document, *at);
+  }
+  stack.push_back(container);
+  return at + 1;
+}
+
+Node* Profiler::State::Member(Container& container, std::string_view name) {
+  Node* node = container.expected;
+  if (node == nullptr || !SameText(node->name, name)) {
+    node = UnexpectedMember(container, name);
+    if (node == nullptr) return Unnamed(container);
+  }
+  container.last = node;
+  container.expected = node->follower;
+  if (node->object_serial == container.serial) {
+    node->counts.duplicate_keys += times;
+    return nullptr;
+  }
+  node->object_serial = container.serial;
+  return node;
+}
+
+Node* Profiler::State::UnexpectedMember(Container& container, std::string_view name) {
+  Node* node = nullptr;
+  // Most often an optional member is missing: the one after it comes.
+  if (container.expected != nullptr && container.expected->follower != nullptr &&
+      SameText(container.expected->follower->name, name)) {
+    node = container.expected->follower;
+  } else {
+    node = Named(*container.node, name);
+  }
+  if (node != nullptr) (container.last == nullptr ? container.node->first : container.last->follower) = node;
+  return node;
+}
+
+// The member of that name, made if there is room for one; else null.
+Node* Profiler::State::Named(Node& parent, std::string_view name) {
+  const uint64_t hash = HashName(seed ^ reinterpret_cast<uintptr_t>(&parent), name);
+  for (size_t slot = hash & (index.size() - 1); index[slot] != nullptr;
+       slot = (slot + 1) & (index.size() - 1)) {
+    Node* node = index[slot];
+    if (node->name_hash == hash && node->parent == &parent && SameText(node->name, name)) return node;
+  }
+  if (names >= limits.fields_max || parent.names >= limits.names_max || LooksLikeIdentifier(name))
+    return nullptr;
+  Node* node = NewNode(&parent, MemberPath(parent.path, name));
+  node->name = name;
+  node->name_hash = hash;
+  ++names;
+  ++parent.names;
+  if (2 * names > index.size()) GrowIndex();
+  Index(node);
+  return node;
+}
+
+Node* Profiler::State::Unnamed(Container& container) {
+  Node& parent = *container.node;
+  if (!container.folded) parent.counts.folded += times;
+  container.folded = true;
+  Node* node = StructuralChild(parent.residual, parent, ResidualPath);
+  if (node == nullptr) parent.counts.cut += times;
+  return node;
+}
+
+Node* Profiler::State::StructuralChild(Node*& slot, Node& parent, std::string (*path_of)(std::string_view)) {
+  if (slot == nullptr && structural < limits.fields_max) {
+    ++structural;
+    slot = NewNode(&parent, path_of(parent.path));
+  }
+  return slot;
+}
+
+Node* Profiler::State::NewNode(Node* parent, std::string path) {
+  Node& node = nodes.emplace_back();
+  node.parent = parent;
+  node.path = std::move(path);
+  return &node;
+}
+
+void Profiler::State::Index(Node* node) {
+  size_t slot = node->name_hash & (index.size() - 1);
+  while (index[slot] != nullptr) slot = (slot + 1) & (index.size() - 1);
+  index[slot] = node;
+}
+
+void Profiler::State::GrowIndex() {
+  std::vector<Node*> old(2 * index.size());
+  old.swap(index);
+  for (Node* node : old) {
+    if (node != nullptr) Index(node);
+  }
+}
+
+void Profiler::State::String(Node& node, std::string_view text) {
+  if (node.values == nullptr) node.values = std::make_unique<Values>();
+  if (text.size() < kCountedLengths) {
+    node.values->lengths[text.size()] += times;
+  } else {
+    node.sketches.string_bytes.Add(static_cast<double>(text.size()), times);
+  }
+  if (!key) return;
+  if (text.size() > std::min(kShortBytes, limits.string_bytes_max)) {
+    const std::string_view hashed = text.substr(0, limits.string_bytes_max);
+    node.sketches.categories.Add(HashTagged(*key, 's', hashed, scratch), times);
+    return;
+  }
+  const auto [low, high] = WordsOf(text);
+  Recent& recent = FindRecent(node, '"', low, high, static_cast<uint32_t>(text.size()));
+  if (recent.owed == 0) recent.hash = HashTagged(*key, 's', text, scratch);
+  recent.owed += times;
+}
+
+void Profiler::State::Number(Node& node, char type, uint64_t bits) {
+  if (node.values == nullptr) node.values = std::make_unique<Values>();
+  Recent& recent = FindRecent(node, type, bits, 0, 0);
+  if (recent.owed == 0 && key) recent.hash = HashBits(type, bits);
+  recent.owed += times;
+}
+
+void Profiler::State::BigInteger(Node& node, std::string_view digits) {
+  double value;
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc() &&
+      std::isfinite(value)) {
+    node.sketches.numbers.Add(value, times);
+  }
+  if (key) {
+    node.sketches.categories.Add(HashTagged(*key, 'i', digits.substr(0, limits.string_bytes_max), scratch),
+                                 times);
+  }
+}
+
+// The value's place; owed is 0 when it was another's.
+Recent& Profiler::State::FindRecent(Node& node, char type, uint64_t low, uint64_t high, uint32_t size) {
+  static_assert(kRecentValues == 8);
+  Recent& recent = node.values->recent[Mix(low ^ size, high) >> 61];
+  if (recent.low != low || recent.high != high || recent.size != size || recent.type != type) {
+    Pay(node, recent);
+    recent = {low, high, size, type, 0, 0};
+  }
+  return recent;
+}
+
+void Profiler::State::Pay(Node& node, Recent& recent) {
+  if (recent.owed == 0) return;
+  if (recent.type == 'd') node.sketches.numbers.Add(std::bit_cast<double>(recent.low), recent.owed);
+  if (recent.type == 'l') {
+    node.sketches.numbers.Add(static_cast<double>(static_cast<int64_t>(recent.low)), recent.owed);
+  }
+  if (recent.type == 'u') node.sketches.numbers.Add(static_cast<double>(recent.low), recent.owed);
+  if (key) node.sketches.categories.Add(recent.hash, recent.owed);
+  recent.owed = 0;
+}
+
+void Profiler::State::PayAll(Node& node) {
+  if (node.values == nullptr) return;
+  for (Recent& recent : node.values->recent) Pay(node, recent);
+  for (size_t length = 0; length < kCountedLengths; ++length) {
+    uint64_t& count = node.values->lengths[length];
+    if (count > 0) node.sketches.string_bytes.Add(static_cast<double>(length), std::exchange(count, 0));
+  }
+}
+
+uint64_t Profiler::State::HashBits(char type, uint64_t bits) const {
+  if (type == 'd') return HashNumber(*key, std::bit_cast<double>(bits));
+  return type == 'l' ? HashInteger(*key, static_cast<int64_t>(bits)) : HashUnsigned(*key, bits);
+}
+
+Profiler::Profiler(const Limits& limits, std::optional<HashKey> key)
+    : state_(std::make_unique<State>(limits, std::move(key))) {}
+Profiler::~Profiler() = default;
+Profiler::Profiler(Profiler&&) noexcept = default;
+Profiler& Profiler::operator=(Profiler&&) noexcept = default;
+
+void Profiler::Observe(const json::Document& document, uint64_t times) {
+  FM_DCHECK(document.malformed == json::Malformed::kNone && document.words != nullptr);
+  if (times == 0 || document.words == nullptr) return;
+  state_->times = times;
+  state_->Observe(document);
+}
+
+void Profiler::SetHashKey(const HashKey& key) {
+  if (state_->key == key) return;
+  for (Node& node : state_->nodes) {
+    state_->PayAll(node);
+    node.sketches.categories = {};
+  }
+  state_->key = key;
+}
+
+bool Profiler::empty() const { return state_->nodes.front().counts == FieldCounts{}; }
+
+Fields Profiler::Take() {
+  State& state = *state_;
+  // In the order of their paths each goes to the map's end, without a search.
+  if (state.by_path.size() != state.nodes.size()) {
+    state.by_path.clear();
+    for (Node& node : state.nodes) state.by_path.push_back(&node);
+    std::sort(state.by_path.begin(), state.by_path.end(),
+              [](const Node* a, const Node* b) { return a->path < b->path; });
+  }
+  Fields fields;
+  for (Node* node : state.by_path) {
+    if (node->counts.documents == 0) continue;
+    state.PayAll(*node);
+    FieldSummary& field =
+        fields.emplace_hint(fields.end(), node->path, std::exchange(node->sketches, {}))->second;
+    FieldCounts counts = std::exchange(node->counts, {});
+    for (const uint64_t of_type : {counts.nulls, counts.falses, counts.trues, counts.integers, counts.floats,
+                                   counts.strings, counts.objects, counts.arrays}) {
+      counts.seen = AddSaturating(counts.seen, of_type);
+    }
+    field.counts = counts;
+  }
+  return fields;
+}
+
+uint64_t Profiler::HashString(const HashKey& key, std::string_view text) {
+  std::string scratch;
+  return HashTagged(key, 's', text, scratch);
+}
+
+uint64_t Profiler::HashNumber(const HashKey& key, double value) {
+  static_assert(std::endian::native == std::endian::little);
+  value += 0.0;  // −0 is 0
+  std::array<char, 9> bytes{'d'};
+  std::memcpy(bytes.data() + 1, &value, sizeof value);
+  return SipHash13(key, {bytes.data(), bytes.size()});
+}
+
+uint64_t Profiler::HashInteger(const HashKey& key, int64_t value) {
+  const uint64_t magnitude = value < 0 ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value);
+  if (FitsDouble(magnitude)) return HashNumber(key, static_cast<double>(value));
+  return HashDigits(key, std::to_string(value));
+}
+
+uint64_t Profiler::HashUnsigned(const HashKey& key, uint64_t value) {
+  if (FitsDouble(value)) return HashNumber(key, static_cast<double>(value));
+  return HashDigits(key, std::to_string(value));
+}
+
+}  // namespace fieldmark::profile
