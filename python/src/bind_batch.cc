@@ -116,6 +116,9 @@ nb::dict ReadBatch(const nb::bytes& bytes) {
 
 }  // namespace
 
-void BindBatch(nb::module_& module) { module.def("read_batch", &ReadBatch, "batch"_a); }
+void BindBatch(nb::module_& module) {
+  module.def("read_batch", &ReadBatch, "batch"_a,
+             nb::sig("def read_batch(batch: bytes) -> dict[str, object]"));
+}
 
 }  // namespace fieldmark::python

@@ -1,0 +1,12 @@
+"""Fieldmark watches the data that flows through a service, and says which change made it go bad.
+
+    from fieldmark import FieldmarkMiddleware
+    app.add_middleware(FieldmarkMiddleware)
+
+Only summaries leave the process, and only to ``FIELDMARK_URL``.
+"""
+
+from fieldmark._about import __version__
+from fieldmark.middleware import FieldmarkMiddleware
+
+__all__ = ["FieldmarkMiddleware", "__version__"]

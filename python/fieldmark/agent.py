@@ -1,0 +1,137 @@
+"""What a process holds of Fieldmark: a recorder for the serving thread, and the sender that empties it.
+
+It starts at first use in the process that serves, and anew in a child after fork. Everything here fails open: a fault
+of ours is counted and logged at most once a minute, and the application goes on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+
+from fieldmark import _core
+from fieldmark.logs import Limited
+from fieldmark.settings import Settings
+from fieldmark.transport import Sender
+
+FLUSH_SECONDS_MAX = 1.0
+HELD_BYTES_MAX = 16 << 20  # bodies of all requests in flight together
+SECONDS_BETWEEN_STARTS = 60.0
+
+
+class Agent:
+    """One per settings and service in a process. ``recorder`` is for the serving thread."""
+
+    def __init__(self, settings: Settings, service: str) -> None:
+        self._settings = settings
+        self._service = service
+        self._limited = Limited()
+        self.faults = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Empty, as in a process that just started: what a parent recorded is the parent's to send."""
+        self.recorder = _core.Recorder(self._settings.hash_key)
+        self.started = False
+        self.held_bytes = 0
+        self.fork_lock = threading.Lock()
+        self._start_lock = threading.Lock()
+        self._start_again_at_s = 0.0
+        self._sender: Sender | None = None
+
+    def start(self) -> None:
+        """Starts sending, once. Cheap to call again."""
+        with self._start_lock:
+            if self.started or time.monotonic() < self._start_again_at_s:
+                return
+            try:
+                sender = Sender(self._settings, self._service, self.recorder, self.fork_lock)
+                sender.start()
+            except Exception as error:  # no thread to be had, or the interpreter is going down
+                self._start_again_at_s = time.monotonic() + SECONDS_BETWEEN_STARTS
+                self.fault(error)
+                return
+            self._sender = sender
+            self.started = True
+            _flush_in_multiprocessing_child()
+
+    def flush(self, seconds_max: float = FLUSH_SECONDS_MAX) -> bool:
+        """Sends what there is; False when that was not done within ``seconds_max``."""
+        return self._sender is not None and self._sender.flush(seconds_max)
+
+    def stop(self, seconds_max: float) -> None:
+        if self._sender is not None:
+            self._sender.stop(seconds_max)
+
+    def fault(self, error: BaseException) -> None:
+        """Counts a fault of ours and says so, at most once a minute. Never raises."""
+        try:
+            self.faults += 1
+            self._limited.warning(
+                f"observing a request: a fault of Fieldmark's own, {type(error).__name__}; "
+                f"the application is not affected ({self.faults} so far)"
+            )
+            self.recorder.count_dropped(time.time_ns() // 1_000_000)
+        except Exception:
+            return
+
+
+_agents: dict[tuple[Settings, str], Agent] = {}
+_agents_lock = threading.Lock()
+# Recorders and outboxes of a parent process. A child never touches them, not even to free them: the parent may have
+# been at work on one.
+_inherited: list[object] = []
+
+
+def agent_for(settings: Settings, service: str) -> Agent:
+    """Always the same one for the same arguments, so that applications built again share it."""
+    with _agents_lock:
+        agent = _agents.get((settings, service))
+        if agent is None:
+            agent = _agents[settings, service] = Agent(settings, service)
+        return agent
+
+
+_held_for_fork: list[threading.Lock] = []
+
+
+def _before_fork() -> None:
+    for agent in list(_agents.values()):
+        if agent.fork_lock.acquire(timeout=1.0):
+            _held_for_fork.append(agent.fork_lock)
+
+
+def _after_fork_in_parent() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop().release()
+
+
+def _after_fork_in_child() -> None:
+    global _agents_lock
+    _agents_lock = threading.Lock()
+    _held_for_fork.clear()
+    for agent in list(_agents.values()):
+        _inherited.append((agent.recorder, agent._sender))
+        agent.begin()
+
+
+def _stop_all() -> None:
+    until = time.monotonic() + FLUSH_SECONDS_MAX
+    for agent in list(_agents.values()):
+        agent.stop(max(until - time.monotonic(), 0.0))
+
+
+def _flush_in_multiprocessing_child() -> None:
+    """A child forked by multiprocessing leaves without atexit; it has an exit list of its own."""
+    if "multiprocessing.process" in sys.modules:
+        from multiprocessing import process, util
+
+        if process.parent_process() is not None:
+            util.Finalize(None, _stop_all, exitpriority=0)
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+atexit.register(_stop_all)

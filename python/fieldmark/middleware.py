@@ -1,0 +1,312 @@
+"""The ASGI middleware: a tee. It forwards every message as it is, keeps no request waiting, and never calls receive or
+send on its own account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from time import perf_counter, time_ns
+from typing import Any
+
+from fieldmark import _core
+from fieldmark.agent import HELD_BYTES_MAX, Agent, agent_for
+from fieldmark.logs import logger
+from fieldmark.routes import route_of
+from fieldmark.settings import SettingsError, resolve, service_name
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_NONE = _core.BODY_NONE
+_CAPTURED = _core.BODY_CAPTURED
+_NOT_JSON = _core.BODY_NOT_JSON
+_COMPRESSED = _core.BODY_COMPRESSED
+_NOT_CAPTURED = _core.BODY_NOT_CAPTURED
+_BODY_BYTES_MAX = _core.BODY_BYTES_MAX
+
+
+class FieldmarkMiddleware:
+    """Watches an application: ``app.add_middleware(FieldmarkMiddleware)``.
+
+    Arguments win over ``FIELDMARK_URL``, ``_TOKEN``, ``_SERVICE``, ``_ENVIRONMENT``, ``_VERSION``, ``_HASH_KEY`` and
+    ``_DISABLED``. Settings that cannot be meant are logged and switch Fieldmark off; they never stop the application.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: str | None = None,
+        environment: str | None = None,
+        version: str | None = None,
+        url: str | None = None,
+        token: str | None = None,
+        hash_key: str | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        self.app = app
+        self._agent: Agent | None = None
+        try:
+            self._settings = resolve(
+                os.environ,
+                service=service,
+                environment=environment,
+                version=version,
+                url=url,
+                token=token,
+                hash_key=hash_key,
+                disabled=disabled,
+            )
+            self._disabled = self._settings.disabled
+        except SettingsError as error:
+            logger.error("%s; this application runs without Fieldmark", error)
+            self._disabled = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind != "http" or self._disabled:
+            if kind == "lifespan" and not self._disabled:
+                send = self._flushing(scope, send)
+            await self.app(scope, receive, send)
+            return
+        agent = self._agent
+        if agent is None or not agent.started:
+            agent = self._begin(scope)
+        if agent is None or scope.get("fieldmark.agent") is agent:  # the second of two layers counts nothing twice
+            await self.app(scope, receive, send)
+            return
+        scope["fieldmark.agent"] = agent
+        exchange = _Exchange(agent, scope, receive, send)
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.finish(error)
+            raise
+        exchange.finish(None)
+
+    def _begin(self, scope: Scope) -> Agent | None:
+        """Starts watching in this process. None when that cannot be."""
+        try:
+            if self._agent is None:
+                title = getattr(scope.get("app"), "title", None)
+                service = self._settings.service or service_name(title, Path.cwd().name)
+                self._agent = agent_for(self._settings, service)
+            self._agent.start()
+        except Exception as error:
+            logger.error("starting: %s; this application runs without Fieldmark", type(error).__name__)
+            self._disabled = True
+        return self._agent
+
+    def _flushing(self, scope: Scope, send: Send) -> Send:
+        """Watches from start-up on, also without traffic, and sends the rest before the server ends the process: some
+        servers leave by a signal, which no exit handler survives."""
+        agent = self._begin(scope)
+        if agent is None:
+            return send
+
+        async def flush_at_shutdown(message: Message) -> None:
+            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+                agent.flush()
+            await send(message)
+
+        return flush_at_shutdown
+
+
+class _Exchange:
+    """One request and its response, as they pass."""
+
+    __slots__ = (
+        "_agent",
+        "_cancelled",
+        "_first_byte_s",
+        "_last_byte_s",
+        "_receive",
+        "_request",
+        "_request_complete",
+        "_response",
+        "_response_complete",
+        "_response_headers",
+        "_scope",
+        "_send",
+        "_started_s",
+        "_status",
+    )
+
+    def __init__(self, agent: Agent, scope: Scope, receive: Receive, send: Send) -> None:
+        self._started_s = perf_counter()
+        self._agent = agent
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._status = 0
+        self._first_byte_s = 0.0
+        self._last_byte_s = 0.0
+        self._cancelled = False
+        self._request: _Body | None = None
+        self._request_complete = False
+        self._response: _Body | None = None
+        self._response_complete = False
+        self._response_headers: Any = ()
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        try:
+            if message["type"] == "http.request":
+                chunk = message.get("body")
+                if chunk:
+                    if self._request is None:
+                        self._request = _Body(self._agent, self._scope["headers"])
+                    self._request.add(chunk)
+                self._request_complete = not message.get("more_body", False)
+            elif message["type"] == "http.disconnect" and not self._response_complete:
+                self._cancelled = True
+        except Exception as error:
+            self._agent.fault(error)
+        return message
+
+    async def send(self, message: Message) -> None:
+        complete = False
+        try:
+            kind = message["type"]
+            if kind == "http.response.body":
+                # Read before it is passed on: a layer outside of us may compress it in place.
+                chunk = message.get("body")
+                if chunk:
+                    if self._response is None:
+                        self._response = _Body(self._agent, self._response_headers)
+                    self._response.add(chunk)
+                complete = not message.get("more_body", False)
+            elif kind == "http.response.start":
+                self._status = message["status"]
+                self._response_headers = message.get("headers", ())
+            elif kind == "http.response.pathsend":
+                self._response = _Body(self._agent, self._response_headers)
+                self._response.skip()
+                complete = True
+        except Exception as error:
+            self._agent.fault(error)
+        await self._send(message)
+        if complete:
+            self._last_byte_s = perf_counter()
+            self._response_complete = True
+        if self._first_byte_s == 0.0 and self._status:
+            self._first_byte_s = perf_counter()
+
+    def finish(self, error: BaseException | None) -> None:
+        """After the application returned or raised. Never raises."""
+        agent = self._agent
+        try:
+            exception = ""
+            if error is not None:
+                if isinstance(error, asyncio.CancelledError):
+                    self._cancelled = True
+                else:
+                    exception = type(error).__qualname__
+                    if self._status == 0 and isinstance(error, Exception):
+                        self._status = 500  # what every server answers for an application that raised
+            started_s = self._started_s
+            request, response = self._request, self._response
+            agent.recorder.record(
+                route_of(self._scope),
+                self._status,
+                time_ns() // 1_000_000,
+                (self._first_byte_s - started_s) * 1000 if self._first_byte_s else -1.0,
+                (self._last_byte_s - started_s) * 1000 if self._last_byte_s else -1.0,
+                (perf_counter() - started_s) * 1000,
+                self._cancelled,
+                exception,
+                request.state_at_end(self._request_complete) if request is not None else _NONE,
+                request.content() if request is not None else b"",
+                request.size if request is not None else 0,
+                response.state_at_end(self._response_complete) if response is not None else _NONE,
+                response.content() if response is not None else b"",
+                response.size if response is not None else 0,
+            )
+        except Exception as fault:
+            agent.fault(fault)
+        finally:
+            if self._request is not None:
+                self._request.release()
+            if self._response is not None:
+                self._response.release()
+
+
+class _Body:
+    """The bytes of one body, kept while they may be profiled."""
+
+    __slots__ = ("_agent", "_chunks", "_held", "_state", "size")
+
+    def __init__(self, agent: Agent, headers: Any) -> None:
+        self._agent = agent
+        self._state = _state_by_headers(headers)
+        self._chunks: list[bytes] = []
+        self._held = 0
+        self.size = 0  # bytes that passed
+
+    def add(self, chunk: bytes) -> None:
+        size = len(chunk)
+        self.size += size
+        if self._state != _CAPTURED:
+            return
+        if self.size > _BODY_BYTES_MAX or self._agent.held_bytes + size > HELD_BYTES_MAX:
+            self.skip()
+            return
+        self._agent.held_bytes += size
+        self._held += size
+        self._chunks.append(chunk if type(chunk) is bytes else bytes(chunk))
+
+    def skip(self) -> None:
+        """Not to be profiled after all."""
+        if self._state == _CAPTURED:
+            self._state = _NOT_CAPTURED
+        self.release()
+
+    def state_at_end(self, complete: bool) -> int:
+        return _NOT_CAPTURED if self._state == _CAPTURED and not complete else self._state
+
+    def content(self) -> bytes:
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+    def release(self) -> None:
+        self._agent.held_bytes -= self._held
+        self._held = 0
+        self._chunks.clear()
+
+
+_content_types: dict[bytes, bool] = {}
+_CONTENT_TYPES_MAX = 256  # clients choose them
+
+
+def _state_by_headers(headers: Any) -> int:
+    """Captured, not JSON, or compressed."""
+    content_type = encoding = b""
+    if not isinstance(headers, (list, tuple)):
+        return _NOT_JSON  # reading an iterator would take it away from the server
+    for name, value in headers:
+        size = len(name)  # of the two names we look for; most others end here
+        if size == 12:
+            if name.lower() == b"content-type":
+                content_type = value
+        elif size == 16 and name.lower() == b"content-encoding":
+            encoding = value
+    json = _content_types.get(content_type)
+    if json is None:
+        json = _is_json(content_type)
+        if len(_content_types) < _CONTENT_TYPES_MAX:
+            _content_types[bytes(content_type)] = json
+    if not json:
+        return _NOT_JSON
+    return _COMPRESSED if encoding and encoding.strip().lower() != b"identity" else _CAPTURED
+
+
+def _is_json(content_type: bytes) -> bool:
+    """``application/json`` and what says it is JSON by its suffix; streams of many documents are not one."""
+    essence = content_type.partition(b";")[0].strip().lower()
+    kind, _, name = essence.partition(b"/")
+    return essence in (b"application/json", b"text/json") or (kind == b"application" and name.endswith(b"+json"))

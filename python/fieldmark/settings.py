@@ -1,0 +1,104 @@
+"""Settings: an argument wins over an environment variable, which wins over the default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+URL_DEFAULT = "http://127.0.0.1:3435"
+ENVIRONMENT_DEFAULT = "production"
+NAME_CHARACTERS_MAX = 200  # of a service or an environment, as the server takes them
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"", "0", "false", "no", "off"}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be meant. The text says which and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    service: str | None = None  # None: named after the application, see service_name()
+    environment: str = ENVIRONMENT_DEFAULT
+    version: str | None = None  # None: detected, see version.py
+    url: str = URL_DEFAULT
+    token: str | None = field(default=None, repr=False)
+    hash_key: str | None = field(default=None, repr=False)  # None: the server's
+    disabled: bool = False
+
+
+def resolve(
+    environ: Mapping[str, str],
+    *,
+    service: str | None = None,
+    environment: str | None = None,
+    version: str | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    hash_key: str | None = None,
+    disabled: bool | None = None,
+) -> Settings:
+    """Arguments over ``FIELDMARK_*`` in ``environ`` over defaults; empty counts as not given.
+
+    Raises SettingsError.
+    """
+
+    def pick(name: str, argument: str | None) -> str | None:
+        return (argument or "").strip() or environ.get(f"FIELDMARK_{name}", "").strip() or None
+
+    return Settings(
+        service=_name("service", pick("SERVICE", service)),
+        environment=_name("environment", pick("ENVIRONMENT", environment)) or ENVIRONMENT_DEFAULT,
+        version=_name("version", pick("VERSION", version)),
+        url=_url(pick("URL", url) or URL_DEFAULT),
+        token=pick("TOKEN", token),
+        hash_key=_hash_key(pick("HASH_KEY", hash_key)),
+        disabled=_flag("FIELDMARK_DISABLED", environ.get("FIELDMARK_DISABLED", "")) if disabled is None else disabled,
+    )
+
+
+def service_name(title: object, folder: str) -> str:
+    """A name for a service that was not given one: its title where the team chose one, else its folder's name."""
+    chosen = title if isinstance(title, str) and title not in ("", "FastAPI") else folder
+    slug = re.sub(r"[^\w.]+", "-", chosen.lower()).strip("-.")
+    return slug[:NAME_CHARACTERS_MAX] or "service"
+
+
+def _name(what: str, value: str | None) -> str | None:
+    if value is not None and (len(value) > NAME_CHARACTERS_MAX or not value.isprintable()):
+        raise SettingsError(
+            f"reading settings: {what} has {len(value)} characters; "
+            f"it takes printable ones, {NAME_CHARACTERS_MAX} at the most"
+        )
+    return value
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no port
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        raise SettingsError(
+            f"reading settings: FIELDMARK_URL (or url=) is not the address of a server; write it like {URL_DEFAULT}"
+        )
+    return value.rstrip("/")
+
+
+def _hash_key(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[0-9a-fA-F]{32}", value):
+        raise SettingsError(
+            "reading settings: FIELDMARK_HASH_KEY (or hash_key=) is not a key; a key is 32 hexadecimal digits"
+        )
+    return value
+
+
+def _flag(name: str, value: str) -> bool:
+    word = value.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise SettingsError(f"reading settings: {name} is neither yes nor no; write 1 or 0")
+    return word in _TRUE

@@ -1,0 +1,306 @@
+"""The way to the server: one daemon thread a process, one request in flight, each batch applied exactly once.
+
+The outbox decides what is sent and what an answer means; this module talks HTTP, waits and tells. It contacts no host
+but the server's.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fieldmark import _core, version
+from fieldmark._about import SDK
+from fieldmark.logs import Limited, logger
+from fieldmark.settings import Settings
+
+FORMAT = 1  # of a batch: the newest this package writes
+INTERVAL_S_DEFAULT = 5.0
+INTERVAL_S_RANGE = (0.2, 60.0)
+BACKOFF_S_MAX = 60.0
+RETRY_AFTER_S_MAX = 300.0
+REQUEST_SECONDS_MAX = 5.0
+REPLY_BYTES_MAX = 64 << 10
+BATCHES_A_ROUND_MAX = 8
+
+HELLO = "/api/v1/hello"
+BATCHES = "/api/v1/batches"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """status 0: no answer came, and ``found`` says what came instead."""
+
+    status: int
+    found: str
+    body: dict[str, Any]
+    retry_after_s: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Client:
+    """One kept connection. Not safe for use by several threads at once."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._parts = urlsplit(url)
+        self._headers = {"User-Agent": f"fieldmark {SDK}"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._connection: http.client.HTTPConnection | None = None
+
+    def post(self, path: str, body: bytes, content_type: str, seconds_max: float = REQUEST_SECONDS_MAX) -> Reply:
+        """Never raises for what a network or a server may do."""
+        try:
+            connection = self._connection or self._connect()
+            connection.timeout = seconds_max
+            if connection.sock is not None:
+                connection.sock.settimeout(seconds_max)
+            connection.request("POST", self._parts.path + path, body, {**self._headers, "Content-Type": content_type})
+            response = connection.getresponse()
+            content = response.read(REPLY_BYTES_MAX)
+            retry_after_s = _retry_after(response.headers.get("Retry-After"))
+            if response.will_close or not response.isclosed():
+                self.close()
+            reply = _decode(content)
+            return Reply(response.status, _problem(response.status, reply), reply, retry_after_s)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            return Reply(0, _reason(error), {})
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> http.client.HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme == "https":
+            self._connection = http.client.HTTPSConnection(host, port, context=ssl.create_default_context())
+        else:
+            self._connection = http.client.HTTPConnection(host, port)
+        return self._connection
+
+
+class Sender:
+    """Collects from ``recorder`` and delivers, in a thread of its own from start() on.
+
+    ``fork_lock`` is held while the outbox is at work, never while waiting for the network.
+    """
+
+    def __init__(self, settings: Settings, service: str, recorder: _core.Recorder, fork_lock: threading.Lock) -> None:
+        self._settings = settings
+        self._service = service
+        self._recorder = recorder
+        self._lock = fork_lock
+        self._client = Client(settings.url, settings.token)
+        self._limited = Limited()
+        self._wake = threading.Event()
+        self._flushed = threading.Event()
+        self._flush_until: float | None = None
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+        self._started_unix_ms = _now_unix_ms()
+        self._watched_until_s = time.monotonic()
+        self._greeted = False
+        self._paused = False
+        self._away = False
+        self._interval_s = INTERVAL_S_DEFAULT
+        self._failures = 0
+        self._retry_at_s = 0.0
+        self._outbox: _core.Outbox | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="fieldmark", daemon=True)
+        self._thread.start()
+
+    def flush(self, seconds_max: float) -> bool:
+        """Sends what there is now; False when that was not done within ``seconds_max``."""
+        if self._thread is None or not self._thread.is_alive():
+            return False
+        self._flushed.clear()
+        self._flush_until = time.monotonic() + seconds_max
+        self._wake.set()
+        return self._flushed.wait(seconds_max)
+
+    def stop(self, seconds_max: float) -> None:
+        """A last flush; the thread ends."""
+        self._stopping = True
+        self.flush(seconds_max)
+
+    def _run(self) -> None:
+        delay_s = random.uniform(0, 1)  # workers that start together do not send together
+        while True:
+            self._wake.wait(delay_s)
+            self._wake.clear()
+            flush_until, self._flush_until = self._flush_until, None
+            try:
+                delay_s = self._round(flush_until)
+            except Exception as error:  # ours; the host must not notice
+                self._limited.warning(f"sending: a fault of Fieldmark's own: {type(error).__name__}; trying again")
+                delay_s = self._interval_s
+            if flush_until is not None:
+                self._flushed.set()
+            if self._stopping:
+                self._client.close()
+                return
+
+    # ------------------------------------------------------------------ one round
+
+    def _round(self, flush_until: float | None) -> float:
+        """Collects, and sends if it is time. Returns the seconds until the next round."""
+        outbox = self._outbox = self._outbox or self._make_outbox()
+        self._collect(outbox)
+        if flush_until is None and time.monotonic() < self._retry_at_s:
+            return self._retry_at_s - time.monotonic()
+        if (self._greeted and not self._paused) or self._hello(flush_until):
+            self._deliver(outbox, flush_until)
+        wait_s = self._retry_at_s - time.monotonic()
+        return max(wait_s, 0.05) if self._failures else self._interval_s
+
+    def _make_outbox(self) -> _core.Outbox:
+        found = version.detect(self._settings.version, os.environ, Path.cwd())
+        logger.info(
+            "service %s, environment %s, version %s (by %s) reports to %s",
+            self._service, self._settings.environment, found.name, found.rule, self._settings.url,
+        )  # fmt: skip
+        return _core.Outbox(
+            self._service,
+            self._settings.environment,
+            found.name,
+            os.urandom(16),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_unix_ms=self._started_unix_ms,
+            source="live",
+            sdk=SDK,
+        )
+
+    def _collect(self, outbox: _core.Outbox) -> None:
+        now_s, now_unix_ms = time.monotonic(), _now_unix_ms()
+        observed_ms = int((now_s - self._watched_until_s) * 1000)
+        if observed_ms > 0:
+            # The fraction of a millisecond goes to the next round: nothing is watched twice or never.
+            self._watched_until_s += observed_ms / 1000
+            self._recorder.watch(now_unix_ms - observed_ms, now_unix_ms)
+        with self._lock:
+            outbox.collect(self._recorder)
+
+    def _hello(self, flush_until: float | None) -> bool:
+        """Introduces the service; learns the hash key, the interval, and whether to send."""
+        introduction = {"service": self._service, "environment": self._settings.environment}
+        reply = self._post(HELLO, json.dumps(introduction).encode(), "application/json", flush_until)
+        if not reply.ok:
+            self._failed(reply)
+            return False
+        formats = reply.body.get("formats", [])
+        if FORMAT not in formats:
+            self._failed(Reply(0, f"a server that reads formats {formats}, not {FORMAT}; upgrade the server", {}))
+            return False
+        if self._settings.hash_key is None:
+            key = reply.body.get("hash_key")
+            if isinstance(key, str) and key:
+                self._recorder.set_hash_key(key)
+        self._greeted = True
+        self._heard(reply)
+        return not self._paused
+
+    def _deliver(self, outbox: _core.Outbox, flush_until: float | None) -> None:
+        for _ in range(BATCHES_A_ROUND_MAX):
+            with self._lock:
+                frozen = outbox.freeze(_now_unix_ms())
+            if frozen is None or (flush_until is not None and time.monotonic() >= flush_until):
+                return
+            reply = self._post(BATCHES, frozen[1], "application/vnd.fieldmark.batch", flush_until)
+            with self._lock:
+                outbox.answer(reply.status)
+            if reply.ok:
+                self._heard(reply)
+            elif reply.status != 413:  # the next batch is smaller, at once
+                self._failed(reply)
+                return
+
+    def _post(self, path: str, body: bytes, content_type: str, flush_until: float | None) -> Reply:
+        seconds_max = REQUEST_SECONDS_MAX
+        if flush_until is not None:
+            seconds_max = min(seconds_max, max(flush_until - time.monotonic(), 0.05))
+        return self._client.post(path, body, content_type, seconds_max)
+
+    # ------------------------------------------------------------------ what an answer means
+
+    def _heard(self, reply: Reply) -> None:
+        if self._away:
+            logger.info("the server at %s answers again", self._settings.url)
+        self._away = False
+        self._failures = 0
+        self._retry_at_s = 0.0
+        interval_s = reply.body.get("interval_s")
+        if isinstance(interval_s, (int, float)) and interval_s > 0:
+            self._interval_s = min(max(float(interval_s), INTERVAL_S_RANGE[0]), INTERVAL_S_RANGE[1])
+        self._paused = reply.body.get("paused") is True
+
+    def _failed(self, reply: Reply) -> None:
+        self._failures += 1
+        # It may be another server when it comes back: with another key, or none.
+        self._greeted = self._greeted and reply.status != 0
+        self._retry_at_s = time.monotonic() + backoff_s(
+            self._failures, self._interval_s, reply.retry_after_s, random.random
+        )
+        self._away = True
+        self._limited.warning(
+            f"sending to {self._settings.url}: {reply.found}; the application goes on, counts are kept and sent later"
+        )
+
+
+def backoff_s(failures: int, interval_s: float, retry_after_s: float | None, uniform: Callable[[], float]) -> float:
+    """Doubles from one interval on to a minute, half of it by chance; never sooner than the server asked for."""
+    whole = min(interval_s * (1 << min(failures - 1, 10)), BACKOFF_S_MAX)
+    wait_s = whole * (0.5 + 0.5 * uniform())
+    return max(wait_s, min(retry_after_s or 0.0, RETRY_AFTER_S_MAX))
+
+
+def _now_unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds; the form that names a date is not worth its trouble between our own two ends."""
+    try:
+        return max(float(value), 0.0) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _decode(content: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _problem(status: int, body: dict[str, Any]) -> str:
+    detail = body.get("detail")
+    return f"the server answered {status}" + (f", {detail[:300]}" if isinstance(detail, str) else "")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there (start one with: fieldmark serve)"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return f"no answer ({type(error).__name__})"
