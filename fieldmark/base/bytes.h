@@ -1,6 +1,6 @@
-// Bytes in and out: little-endian fixed widths and LEB128 varints. A reader never reads past its end: it turns
-// not-ok and stays so, and every further read gives zero, so a decoder checks ok() where a wrong value would matter
-// (before it allocates) and once at the end.
+// Bytes in and out: little-endian fixed widths and LEB128 varints. A reader never reads past its end: it
+// turns not-ok and stays so, and every further read gives zero, so a decoder checks ok() where a wrong value
+// would matter (before it allocates) and once at the end.
 #pragma once
 
 #include <bit>
@@ -94,8 +94,8 @@ class ByteReader {
     const uint64_t raw = Varint();
     return static_cast<int64_t>((raw >> 1) ^ (~(raw & 1) + 1));
   }
-  // A count of things that take at least `bytes_each` bytes: fails when so many cannot follow, so that a caller may
-  // allocate for what it returns.
+  // A count of things that take at least `bytes_each` bytes: fails when so many cannot follow, so that a
+  // caller may allocate for what it returns.
   size_t Count(size_t bytes_each) {
     const uint64_t count = Varint();
     if (count > remaining() / (bytes_each == 0 ? 1 : bytes_each)) {
@@ -118,8 +118,9 @@ class ByteReader {
   // Ok, or kDataLoss naming `what` and how far the reader came.
   Status Finish(std::string_view what) const {
     if (ok_ && done()) return {};
-    return Error{ErrorCode::kDataLoss, "reading " + std::string(what) +
-                                           (ok_ ? ": bytes are left over after its end" : ": damaged or cut short")};
+    return Error{ErrorCode::kDataLoss,
+                 "reading " + std::string(what) +
+                     (ok_ ? ": bytes are left over after its end" : ": damaged or cut short")};
   }
 
  private:

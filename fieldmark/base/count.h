@@ -12,8 +12,4 @@ constexpr uint64_t AddSaturating(uint64_t a, uint64_t b) {
   return sum < a ? UINT64_MAX : sum;
 }
 
-constexpr uint64_t MultiplySaturating(uint64_t a, uint64_t b) {
-  return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
-}
-
 }  // namespace fieldmark

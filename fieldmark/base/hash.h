@@ -1,5 +1,5 @@
-// Keyed hashing of values. A value hash must not be reversible by someone who holds summaries and knows some of the
-// values, which rules out fast unkeyed hashes with a secret seed; SipHash is a pseudo-random function.
+// Keyed hashing of values. A value hash must not be reversible by someone who holds summaries and knows some
+// of the values, which rules out fast unkeyed hashes with a secret seed; SipHash is a pseudo-random function.
 #pragma once
 
 #include <array>
@@ -23,8 +23,8 @@ struct HashKey {
   bool operator==(const HashKey&) const = default;
 };
 
-// SipHash-1-3 (Aumasson and Bernstein 2012, https://doi.org/10.1007/978-3-642-34931-7_28; one compression and three
-// finalisation rounds) of `bytes` under `key`. The same on every machine.
+// SipHash-1-3 (Aumasson and Bernstein 2012, https://doi.org/10.1007/978-3-642-34931-7_28; one compression and
+// three finalisation rounds) of `bytes` under `key`. The same on every machine.
 uint64_t SipHash13(const HashKey& key, std::string_view bytes);
 
 }  // namespace fieldmark

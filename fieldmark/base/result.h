@@ -11,15 +11,15 @@
 namespace fieldmark {
 
 enum class ErrorCode {
-  kInvalidArgument,     // the caller's input cannot be what it says it is
-  kDataLoss,            // bytes that were ours are damaged
-  kUnsupported,         // well-formed, but of a format or version this build does not read
-  kTooLarge,            // over a limit that is on
+  kInvalidArgument,  // the caller's input cannot be what it says it is
+  kDataLoss,         // bytes that were ours are damaged
+  kUnsupported,      // well-formed, but of a format or version this build does not read
+  kTooLarge,         // over a limit that is on
   kNotFound,
   kAlreadyExists,
   kFailedPrecondition,  // right in itself, not in this state
   kPermissionDenied,
-  kUnavailable,         // try again later
+  kUnavailable,  // try again later
   kInternal,
 };
 
@@ -85,9 +85,9 @@ class [[nodiscard]] Status {
 }  // namespace fieldmark
 
 // Returns the error of `expression` from the enclosing function, if it has one.
-#define FM_RETURN_IF_ERROR(expression)                        \
-  do {                                                        \
-    if (auto fm_status = (expression); !fm_status.ok()) {     \
-      return fm_status.error();                               \
-    }                                                         \
+#define FM_RETURN_IF_ERROR(expression)                    \
+  do {                                                    \
+    if (auto fm_status = (expression); !fm_status.ok()) { \
+      return fm_status.error();                           \
+    }                                                     \
   } while (false)

@@ -8,7 +8,8 @@
 // Invariants (checked by Decode):
 //  1. entries() is sorted by hash, without duplicates, at most kEntriesMax, counts above zero.
 //  2. overflowed() == more than kEntriesMax different hashes were added. Then entries() holds the smallest
-//     of them, and cells() and registers() are those of *all* occurrences; else both are empty, being derivable.
+//     of them, and cells() and registers() are those of *all* occurrences; else both are empty, being
+//     derivable.
 //  3. A hash in entries() has been there since its first occurrence, so its count is exact: fewer than
 //     kEntriesMax smaller ones exist in the union, hence in every part. Merging therefore is exact.
 //
