@@ -1,0 +1,129 @@
+// The findings, worst first, each a button that charts its signal.
+import { useState } from "preact/hooks";
+import type { JSX, TargetedKeyboardEvent } from "preact";
+
+import type { Finding, Verdict } from "../api/types";
+import { SHOWN_AT_FIRST, countFindings, countsText, findingSentence, findingText } from "../models/findings";
+import { formatCount, formatShare } from "../models/format";
+import { DIRECTION_MARKS, FINDING_WORDS, verdictLook } from "../models/states";
+import { StateMark } from "./StateMark";
+
+interface FindingListProps {
+  verdict: Verdict | null;
+  selected: Finding | null;
+  now: number;
+  onSelect: (finding: Finding) => void;
+}
+
+export function FindingList({ verdict, selected, now, onSelect }: FindingListProps): JSX.Element {
+  const [all, setAll] = useState(false);
+  const findings = verdict?.findings ?? [];
+  const shown = all ? findings : findings.slice(0, SHOWN_AT_FIRST);
+  const counts = countsText(countFindings(verdict));
+  return (
+    <section class="findings panel" aria-labelledby="findings-title">
+      <header class="panel-head">
+        <h2 id="findings-title">Findings</h2>
+        <p>{counts || "none"}</p>
+      </header>
+      {findings.length === 0 ? (
+        <NoFindings verdict={verdict} />
+      ) : (
+        <div class="findings-scroll">
+          <ol class="finding-rows">
+            {shown.map((finding, index) => (
+              <li key={finding.signal}>
+                <FindingRow finding={finding} now={now} selected={finding.signal === selected?.signal} onSelect={onSelect} />
+                {index === 0 && verdict?.change.rollback && (
+                  <p class="rollback">
+                    <span class="rollback-mark" aria-hidden="true">
+                      ↩
+                    </span>
+                    <b>Roll back</b> {verdict.change.rollback}
+                  </p>
+                )}
+              </li>
+            ))}
+          </ol>
+          {shown.length < findings.length && (
+            <button type="button" class="show-all" onClick={() => setAll(true)}>
+              Show all {formatCount(findings.length)} findings
+            </button>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}
+
+interface FindingRowProps {
+  finding: Finding;
+  now: number;
+  selected: boolean;
+  onSelect: (finding: Finding) => void;
+}
+
+function FindingRow({ finding, now, selected, onSelect }: FindingRowProps): JSX.Element {
+  const text = findingText(finding, now);
+  const look = verdictLook(finding.state);
+  const direction = DIRECTION_MARKS[finding.direction];
+  return (
+    <button
+      type="button"
+      class="finding"
+      aria-pressed={selected}
+      aria-label={findingSentence(finding, now)}
+      title={finding.sentence}
+      onClick={() => onSelect(finding)}
+      onKeyDown={moveFocus}
+    >
+      <span class={`chip chip-${finding.state} tone-${look.tone}`}>
+        <StateMark shape={look.shape} />
+        {FINDING_WORDS[finding.state]}
+      </span>
+      <span class="finding-what">{text.what}</span>
+      <span class="finding-values">
+        {finding.from === null && finding.to === null ? (
+          "mix changed"
+        ) : (
+          <>
+            <span class="from">{text.from}</span> <span class="arrow">→</span> <b>{text.to}</b>
+          </>
+        )}
+      </span>
+      <span class={`direction tone-${direction.tone}`}>
+        <span aria-hidden="true">{direction.mark}</span> {direction.word}
+      </span>
+      <span class="finding-where">{text.where}</span>
+      <span class="finding-facts">
+        {text.qualifier && <span class="qualifier">{text.qualifier} · </span>}
+        {text.since} · {text.observed}
+      </span>
+    </button>
+  );
+}
+
+// Silence is explained by what was looked at, never by a green tick alone.
+function NoFindings({ verdict }: { verdict: Verdict | null }): JSX.Element {
+  if (!verdict) return <p class="panel-empty">Findings appear here when a version is followed by another.</p>;
+  if (verdict.state === "no_change") {
+    return (
+      <p class="panel-empty">
+        {formatCount(verdict.judged)} signals were judged and none moved. A shift of {formatShare(verdict.could_have_seen)} would have been
+        seen in half of them{verdict.not_enough ? `; ${formatCount(verdict.not_enough)} had too little traffic to tell` : ""}.
+      </p>
+    );
+  }
+  return <p class="panel-empty">Nothing can be said yet: {verdict.sentence}</p>;
+}
+
+// Arrow keys walk the list, beside Tab.
+function moveFocus(event: TargetedKeyboardEvent<HTMLButtonElement>): void {
+  const list = event.currentTarget.closest("ol");
+  const buttons = [...(list?.querySelectorAll<HTMLButtonElement>("button.finding") ?? [])];
+  const at = buttons.indexOf(event.currentTarget);
+  const target = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+  if (at < 0 || target === undefined) return;
+  event.preventDefault();
+  buttons[Math.min(Math.max(target, 0), buttons.length - 1)]?.focus();
+}

@@ -1,0 +1,50 @@
+// The address bar: which page is shown, and moving without loading the page again.
+import { signal } from "@preact/signals";
+
+export type Route = { page: "services" } | { page: "service"; service: string; environment: string } | { page: "missing" };
+
+export function parseRoute(path: string): Route {
+  const parts = path.split("/").filter((part) => part !== "");
+  if (parts.length === 0) return { page: "services" };
+  const [first, service, environment] = parts;
+  if (first !== "s" || parts.length !== 3 || !service || !environment) return { page: "missing" };
+  try {
+    return {
+      page: "service",
+      service: decodeURIComponent(service),
+      environment: decodeURIComponent(environment),
+    };
+  } catch {
+    return { page: "missing" };
+  }
+}
+
+export function servicePath(service: string, environment: string): string {
+  return `/s/${encodeURIComponent(service)}/${encodeURIComponent(environment)}`;
+}
+
+export const route = signal<Route>({ page: "services" });
+
+function readAddress(): void {
+  route.value = parseRoute(location.pathname);
+}
+
+// Follows the address bar and plain clicks on links of this page; returns how to stop.
+export function followAddress(): () => void {
+  const onClick = (event: MouseEvent): void => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!link || link.target || link.origin !== location.origin || link.hash) return;
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    readAddress();
+    scrollTo(0, 0);
+  };
+  addEventListener("popstate", readAddress);
+  document.addEventListener("click", onClick);
+  readAddress();
+  return () => {
+    removeEventListener("popstate", readAddress);
+    document.removeEventListener("click", onClick);
+  };
+}
