@@ -1,6 +1,6 @@
-// Store: summaries in, merged summaries out. It speaks in summaries, never in blobs or SQL, so that another store can
-// stand in its place; one test-suite runs on every implementation.
-// Safe for use by several threads at once.
+// Store: summaries in, merged summaries out. It speaks in summaries, never in blobs or SQL, so that another
+// store can stand in its place; one test-suite runs on every implementation. Safe for use by several threads
+// at once.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,11 @@ constexpr int64_t MinutesOf(Step step) {
 enum class Append : uint8_t { kApplied, kDuplicate };
 
 struct Query {
-  std::vector<bucket::Stream> streams;        // merged together
-  std::optional<bucket::Source> source;       // none: both
-  std::vector<std::string> subjects;          // empty: all
-  std::vector<profile::Family> families;      // empty: all
-  Minute from = 0;                            // [from, to), both multiples of the step
+  std::vector<bucket::Stream> streams;    // merged together
+  std::optional<bucket::Source> source;   // none: both
+  std::vector<std::string> subjects;      // empty: all
+  std::vector<profile::Family> families;  // empty: all
+  Minute from = 0;                        // [from, to), both multiples of the step
   Minute to = 0;
   Step step = Step::kMinute;
 };
@@ -44,16 +44,16 @@ struct StreamInfo {
   Minute first_minute = 0;
   Minute last_minute = 0;
   UnixMs last_received_unix_ms = 0;
-  UnixMs first_live_unix_ms = 0;   // 0: only replayed
-  uint64_t instances = 0;          // seen in the last five minutes of its life
+  UnixMs first_live_unix_ms = 0;  // 0: only replayed
+  uint64_t instances = 0;         // seen in the last five minutes of its life
 };
 
 class Store {
  public:
   virtual ~Store() = default;
 
-  // Durable when it returns. `bytes` is the batch as received; a (instance, sequence) not above the last one applied is
-  // kDuplicate and changes nothing.
+  // Durable when it returns. `bytes` is the batch as received; a (instance, sequence) not above the last one
+  // applied is kDuplicate and changes nothing.
   virtual Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) = 0;
 
   virtual Result<std::vector<StreamInfo>> Streams() = 0;

@@ -1,0 +1,49 @@
+// CommitQueue: appends that arrive while one is being made durable wait, and then go together: waiting for
+// the disk is the price of a transaction, not of a batch. Safe for use by several threads at once.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "server/store/appender.h"
+
+namespace fieldmark::store {
+
+struct PendingAppend {
+  const bucket::Batch& batch;
+  std::string_view bytes;
+  UnixMs received;
+};
+
+class CommitQueue {
+ public:
+  // Makes a group durable; one result each, in order. Called by one thread at a time.
+  using Commit = std::function<std::vector<Result<Append>>(const std::vector<const PendingAppend*>&)>;
+  explicit CommitQueue(Commit commit) : commit_(std::move(commit)) {}
+
+  // Returns when `append` was committed, by this thread or by another one.
+  Result<Append> Add(const PendingAppend& append);
+
+ private:
+  static constexpr size_t kGroupMax = 256;
+
+  struct Waiting {
+    const PendingAppend* append;
+    std::optional<Result<Append>> result;
+  };
+
+  void CommitGroup(std::unique_lock<std::mutex>& lock);
+
+  const Commit commit_;
+  std::mutex mutex_;
+  std::condition_variable finished_;
+  bool committing_ = false;
+  std::deque<Waiting*> waiting_;
+};
+
+}  // namespace fieldmark::store

@@ -1,0 +1,234 @@
+#include "server/store/compactor.h"
+
+#include <algorithm>
+
+#include "server/store/families.h"
+
+namespace fieldmark::store {
+namespace {
+
+// Beyond it the map starts anew: it saves time only.
+constexpr size_t kSubjectIdsMax = 100'000;
+
+constexpr std::string_view kDeleteFromLog = "DELETE FROM batch_log WHERE id = ?";
+constexpr std::string_view kDeleteFromParts = "DELETE FROM part WHERE id = ?";
+
+}  // namespace
+
+Compactor::Compactor(std::unique_ptr<Connection> reader, Connection& writer, std::mutex& writer_mutex,
+                     Retention retention, RoundLimits limits)
+    : reader_(std::move(reader)),
+      writer_(writer),
+      writer_mutex_(writer_mutex),
+      retention_(retention),
+      limits_(limits) {}
+
+Result<bool> Compactor::Round(UnixMs now) {
+  set_aside_ = 0;
+  const Minute minute = MinuteOf(now);
+  const Result<bool> more_log = FoldLog(minute);
+  if (!more_log.ok()) return more_log;
+  const Result<bool> more_parts = FoldParts(minute);
+  if (!more_parts.ok()) return more_parts.error();
+  const Result<bool> more_old = DropOld(now);
+  if (!more_old.ok()) return more_old.error();
+  if (set_aside_ == 0) return *more_log || *more_parts || *more_old;
+  return Error{ErrorCode::kDataLoss,
+               writer_.path() + ": " + std::to_string(set_aside_) +
+                   " damaged rows were set aside in its table \"aside\"; check the disk and keep "
+                   "a backup; everything else goes on"};
+}
+
+Result<bool> Compactor::FoldLog(Minute now) {
+  Fold fold(retention_, now);
+  Result<Transaction> snapshot = Transaction::Begin(*reader_, Transaction::Kind::kRead);
+  if (!snapshot.ok()) return snapshot.error();
+  const Result<Taken> taken = TakeLog(fold);
+  if (!taken.ok()) return taken.error();
+  if (taken->ids.empty() && taken->damaged.empty()) return false;
+  const Result<Folded> folded = fold.Finish(*reader_, codec_);
+  if (!folded.ok()) return folded.error();
+  FM_RETURN_IF_ERROR(snapshot->Commit());
+  FM_RETURN_IF_ERROR(Write(*folded, "batch_log", *taken));
+  folded_bytes_ += taken->bytes;
+  return taken->more;
+}
+
+Result<Compactor::Taken> Compactor::TakeLog(Fold& fold) {
+  Taken taken;
+  Statement rows = reader_->Use("SELECT id, stream, source, bytes FROM batch_log ORDER BY id");
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return taken;
+    if (taken.bytes >= limits_.packed_bytes_max || fold.memory_bytes() >= limits_.memory_bytes_max) {
+      taken.more = true;
+      return taken;
+    }
+    const std::string_view bytes = rows.Bytes(3);
+    taken.bytes += static_cast<int64_t>(bytes.size());
+    Result<bucket::Batch> batch = bucket::DecodeBatch(bytes);
+    const Status added = batch.ok() ? AddBatch(rows.Int(1), static_cast<bucket::Source>(rows.Int(2)),
+                                               std::move(batch->buckets), fold)
+                                    : batch.error();
+    if (added.ok()) {
+      taken.ids.push_back(rows.Int(0));
+    } else if (batch.ok()) {
+      return added.error();
+    } else {
+      taken.damaged.push_back({"batch_log", rows.Int(0), added.error().message});
+    }
+  }
+}
+
+Status Compactor::AddBatch(int64_t stream, bucket::Source source, bucket::Buckets buckets, Fold& fold) {
+  for (auto& [minute, bucket] : buckets) {
+    for (auto& [name, summary] : bucket) {
+      const Result<int64_t> subject = SubjectId(stream, name);
+      if (!subject.ok()) return subject.error();
+      fold.Add(*subject, source, minute, std::move(summary));
+    }
+  }
+  return {};
+}
+
+Result<int64_t> Compactor::SubjectId(int64_t stream, const std::string& name) {
+  if (subject_ids_.size() > kSubjectIdsMax) subject_ids_.clear();
+  int64_t& id = subject_ids_[{stream, name}];
+  if (id != 0) return id;
+  const Result<int64_t> found =
+      reader_->Number("SELECT id FROM subject WHERE stream = ? AND name = ?", stream, std::string_view(name));
+  if (!found.ok()) return found.error();
+  if (*found == 0) {
+    return Error{ErrorCode::kInternal,
+                 "folding a batch: its bytes name a subject that it was not appended with"};
+  }
+  return id = *found;
+}
+
+Result<bool> Compactor::FoldParts(Minute now) {
+  Fold fold(retention_, now);
+  Result<Transaction> snapshot = Transaction::Begin(*reader_, Transaction::Kind::kRead);
+  if (!snapshot.ok()) return snapshot.error();
+  const Result<Taken> taken = TakeParts(Fold::OverBefore(now), fold);
+  if (!taken.ok()) return taken.error();
+  if (taken->ids.empty() && taken->damaged.empty()) return false;
+  const Result<Folded> folded = fold.Finish(*reader_, codec_);
+  if (!folded.ok()) return folded.error();
+  FM_RETURN_IF_ERROR(snapshot->Commit());
+  FM_RETURN_IF_ERROR(Write(*folded, "part", *taken));
+  return taken->more;
+}
+
+Result<Compactor::Taken> Compactor::TakeParts(Minute before, Fold& fold) {
+  Taken taken;
+  Statement rows = reader_->Use(
+      "SELECT id, subject, source, minute, family, bytes FROM part WHERE minute < ? ORDER BY minute LIMIT ?",
+      before, limits_.parts_max);
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) break;
+    bucket::SubjectSummary summary;
+    ByteReader in(rows.Bytes(5));
+    bucket::DecodeSubject(in, static_cast<profile::Family>(rows.Int(4)), summary);
+    if (const Status read = in.Finish("a part"); !read.ok()) {
+      taken.damaged.push_back({"part", rows.Int(0), read.error().message});
+      continue;
+    }
+    taken.ids.push_back(rows.Int(0));
+    fold.Add(rows.Int(1), static_cast<bucket::Source>(rows.Int(2)), rows.Int(3), std::move(summary));
+  }
+  taken.more = static_cast<int64_t>(taken.ids.size() + taken.damaged.size()) >= limits_.parts_max;
+  return taken;
+}
+
+// Deletes before it inserts: a file at its limit has room for what takes the place of something larger.
+Status Compactor::Write(const Folded& folded, const std::string& table, const Taken& taken) {
+  const std::lock_guard lock(writer_mutex_);
+  Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.error();
+  for (const DamagedRow& row : taken.damaged) FM_RETURN_IF_ERROR(SetAside(row));
+  for (const DamagedRow& row : folded.damaged) FM_RETURN_IF_ERROR(SetAside(row));
+  for (const int64_t id : taken.ids) {
+    FM_RETURN_IF_ERROR(writer_.Run(table == "part" ? kDeleteFromParts : kDeleteFromLog, id));
+  }
+  for (const PartRow& row : folded.parts) {
+    FM_RETURN_IF_ERROR(
+        writer_.Run("INSERT INTO part(subject, minute, source, family, bytes) VALUES(?, ?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+                    row.subject, row.minute, static_cast<int64_t>(row.source),
+                    static_cast<int64_t>(row.family), Blob{row.bytes}));
+  }
+  for (const ChunkRow& row : folded.chunks) {
+    FM_RETURN_IF_ERROR(writer_.Run(
+        "INSERT INTO chunk(subject, step, start_minute, source, family, bytes) VALUES(?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+        row.subject, static_cast<int64_t>(row.step), row.start, static_cast<int64_t>(row.source),
+        static_cast<int64_t>(row.family), Blob{row.bytes}));
+  }
+  FM_RETURN_IF_ERROR(transaction->Commit());
+  set_aside_ += taken.damaged.size() + folded.damaged.size();
+  return {};
+}
+
+Status Compactor::SetAside(const DamagedRow& row) {
+  const std::string_view reason = row.reason;
+  if (row.table == "batch_log") {
+    FM_RETURN_IF_ERROR(
+        writer_.Run("INSERT INTO aside(origin, row, reason, bytes)"
+                    " SELECT 'batch_log', 'stream ' || stream || ' source ' || source || ' received ' ||"
+                    "  received_unix_ms, ?2, bytes FROM batch_log WHERE id = ?1",
+                    row.id, reason));
+    return writer_.Run(kDeleteFromLog, row.id);
+  }
+  if (row.table == "part") {
+    FM_RETURN_IF_ERROR(
+        writer_.Run("INSERT INTO aside(origin, row, reason, bytes)"
+                    " SELECT 'part', 'subject ' || subject || ' source ' || source || ' family ' || family ||"
+                    "  ' minute ' || minute, ?2, bytes FROM part WHERE id = ?1",
+                    row.id, reason));
+    return writer_.Run(kDeleteFromParts, row.id);
+  }
+  FM_RETURN_IF_ERROR(
+      writer_.Run("INSERT INTO aside(origin, row, reason, bytes)"
+                  " SELECT 'chunk', 'subject ' || subject || ' source ' || source || ' family ' || family ||"
+                  "  ' step ' || step || ' start ' || start_minute, ?2, bytes FROM chunk WHERE id = ?1",
+                  row.id, reason));
+  return writer_.Run("DELETE FROM chunk WHERE id = ?", row.id);
+}
+
+Result<Minute> Compactor::NewestTrusted(UnixMs now) {
+  const Result<int64_t> newest = writer_.Number("SELECT max(last_minute) FROM stream");
+  if (!newest.ok()) return newest.error();
+  return std::min(MinuteOf(now), *newest);
+}
+
+Result<bool> Compactor::DropOld(UnixMs now) {
+  const Minute hour = FloorTo(MinuteOf(now), Retention::kHour);
+  if (hour == dropped_at_) return false;
+  const std::lock_guard lock(writer_mutex_);
+  Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.error();
+  const Result<Minute> newest = NewestTrusted(now);
+  if (!newest.ok()) return newest.error();
+  int64_t left = limits_.deleted_max;
+  for (const Step step : kAllSteps) {
+    for (const profile::Family family : kAllFamilies) {
+      const Minute last = *newest - retention_.Kept(family, step) - ChunkMinutesOf(step);
+      FM_RETURN_IF_ERROR(
+          writer_.Run("DELETE FROM chunk WHERE id IN"
+                      " (SELECT id FROM chunk WHERE step = ? AND family = ? AND start_minute <= ? LIMIT ?)",
+                      static_cast<int64_t>(step), static_cast<int64_t>(family), last, left));
+      left -= writer_.changes();
+    }
+  }
+  const Minute longest = retention_.Kept(profile::Family::kCounts, Step::kDay);
+  FM_RETURN_IF_ERROR(writer_.Run("DELETE FROM instance WHERE last_received_unix_ms < ?",
+                                 (*newest - longest) * kMsPerMinute));
+  FM_RETURN_IF_ERROR(transaction->Commit());
+  if (left > 0) dropped_at_ = hour;
+  return left <= 0;
+}
+
+}  // namespace fieldmark::store

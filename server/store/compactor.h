@@ -1,0 +1,69 @@
+// Compactor: moves batches from the log into parts and chunks, parts of hours that are over into chunks, and
+// deletes what is too old. Everything a round moves, it writes and deletes in one transaction, so wherever a
+// process ends every count is there once. One round at a time; appends and reads go on beside it and wait for
+// its transaction only, not for its work.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "server/store/fold.h"
+
+namespace fieldmark::store {
+
+// A bound on one round; it ends after the row that reaches one of them.
+struct RoundLimits {
+  int64_t packed_bytes_max = 8 << 20;   // of log rows
+  size_t memory_bytes_max = 128 << 20;  // of what they unpack to
+  int64_t parts_max = 20'000;           // rows of the part table
+  int64_t deleted_max = 2'000;          // rows that are too old
+};
+
+class Compactor {
+ public:
+  // `writer` is shared with whoever holds `writer_mutex`.
+  Compactor(std::unique_ptr<Connection> reader, Connection& writer, std::mutex& writer_mutex,
+            Retention retention, RoundLimits limits);
+
+  // True when there is more to do. kDataLoss after a round that set damaged rows aside: the next one goes on
+  // without them.
+  Result<bool> Round(UnixMs now);
+  // Of the log, since the beginning; may be asked for during a round.
+  int64_t folded_bytes() const { return folded_bytes_; }
+
+ private:
+  // Rows of one table that a fold took in.
+  struct Taken {
+    std::vector<int64_t> ids;
+    std::vector<DamagedRow> damaged;
+    int64_t bytes = 0;
+    bool more = false;
+  };
+
+  Result<Taken> TakeLog(Fold& fold);
+  Status AddBatch(int64_t stream, bucket::Source source, bucket::Buckets buckets, Fold& fold);
+  Result<Taken> TakeParts(Minute before, Fold& fold);
+  Result<int64_t> SubjectId(int64_t stream, const std::string& name);
+  Result<bool> FoldLog(Minute now);
+  Result<bool> FoldParts(Minute now);
+  Status Write(const Folded& folded, const std::string& table, const Taken& taken);
+  Status SetAside(const DamagedRow& row);
+  Result<bool> DropOld(UnixMs now);
+  // The age of data is measured from here: by two clocks, so that one that runs ahead deletes nothing.
+  Result<Minute> NewestTrusted(UnixMs now);
+
+  std::unique_ptr<Connection> reader_;
+  Connection& writer_;
+  std::mutex& writer_mutex_;
+  const Retention retention_;
+  const RoundLimits limits_;
+  ChunkCodec codec_;
+  std::map<std::pair<int64_t, std::string>, int64_t> subject_ids_;
+  Minute dropped_at_ = -1;  // when there was nothing too old, in hours
+  size_t set_aside_ = 0;
+  std::atomic<int64_t> folded_bytes_ = 0;
+};
+
+}  // namespace fieldmark::store

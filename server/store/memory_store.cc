@@ -1,0 +1,99 @@
+#include "server/store/memory_store.h"
+
+#include <algorithm>
+
+#include "server/store/batch_rules.h"
+#include "server/store/random_key.h"
+#include "server/store/timelines.h"
+
+namespace fieldmark::store {
+Result<Append> MemoryStore::AppendBatch(const bucket::Batch& batch, std::string_view, UnixMs received) {
+  FM_RETURN_IF_ERROR(CheckBatch(batch));
+  const std::lock_guard lock(mutex_);
+  InstanceState& instance = instances_[batch.header.instance];
+  if (batch.header.sequence <= instance.last_sequence) return Append::kDuplicate;
+  instance = {batch.header.stream, batch.header.sequence, received};
+
+  StreamState& stream = streams_[batch.header.stream];
+  Count(stream, batch, received);
+  bucket::MergeBuckets(stream.buckets[batch.header.source], batch.buckets);
+  return Append::kApplied;
+}
+
+void MemoryStore::Count(StreamState& stream, const bucket::Batch& batch, UnixMs received) {
+  StreamInfo& info = stream.info;
+  info.stream = batch.header.stream;
+  info.last_received_unix_ms = std::max(info.last_received_unix_ms, received);
+  if (batch.header.source == bucket::Source::kLive &&
+      (info.first_live_unix_ms == 0 || received < info.first_live_unix_ms)) {
+    info.first_live_unix_ms = received;
+  }
+  if (batch.buckets.empty()) return;
+  const Minute first = batch.buckets.begin()->first;
+  const Minute last = batch.buckets.rbegin()->first;
+  info.first_minute = stream.has_minutes ? std::min(info.first_minute, first) : first;
+  info.last_minute = stream.has_minutes ? std::max(info.last_minute, last) : last;
+  stream.has_minutes = true;
+  for (const auto& [minute, bucket] : batch.buckets) {
+    for (const auto& [name, summary] : bucket) stream.subjects.insert(name);
+  }
+}
+
+uint64_t MemoryStore::InstancesOf(const StreamInfo& info) const {
+  return static_cast<uint64_t>(std::count_if(instances_.begin(), instances_.end(), [&](const auto& entry) {
+    return entry.second.stream == info.stream &&
+           entry.second.last_received_unix_ms >= info.last_received_unix_ms - kInstanceAliveMs;
+  }));
+}
+
+Result<std::vector<StreamInfo>> MemoryStore::Streams() {
+  const std::lock_guard lock(mutex_);
+  std::vector<StreamInfo> streams;
+  for (const auto& [key, stream] : streams_) {
+    streams.push_back(stream.info);
+    streams.back().instances = InstancesOf(stream.info);
+  }
+  return streams;
+}
+
+Result<std::vector<Slice>> MemoryStore::Read(const Query& asked) {
+  const Result<Query> query = CheckQuery(asked);
+  if (!query.ok()) return query.error();
+  const std::lock_guard lock(mutex_);
+  Timelines timelines;
+  for (const bucket::Stream& key : query->streams) {
+    const auto stream = streams_.find(key);
+    if (stream == streams_.end()) continue;
+    for (const auto& [source, buckets] : stream->second.buckets) {
+      if (!query->source || *query->source == source) Collect(buckets, *query, timelines);
+    }
+  }
+  return SlicesOf(std::move(timelines));
+}
+
+Result<std::vector<std::string>> MemoryStore::Subjects(const std::vector<bucket::Stream>& streams) {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> names;
+  for (const bucket::Stream& key : streams) {
+    const auto stream = streams_.find(key);
+    if (stream != streams_.end())
+      names.insert(stream->second.subjects.begin(), stream->second.subjects.end());
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<HashKey> MemoryStore::KeyOf(std::string_view environment, std::string_view service) {
+  const std::lock_guard lock(mutex_);
+  const auto [entry, made] = keys_.try_emplace({std::string(environment), std::string(service)});
+  if (!made) return entry->second;
+  const Result<HashKey> key = RandomKey();
+  if (!key.ok()) {
+    keys_.erase(entry);
+    return key.error();
+  }
+  return entry->second = *key;
+}
+
+Result<bool> MemoryStore::Compact(UnixMs) { return false; }
+
+}  // namespace fieldmark::store

@@ -1,0 +1,47 @@
+// MemoryStore: everything merged in memory, by minute, for as long as the store lives. The obvious twin that
+// the other stores are tested against, and a store for tests of what stands on one. Safe for use by several
+// threads at once.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "server/store/store.h"
+
+namespace fieldmark::store {
+
+class MemoryStore : public Store {
+ public:
+  Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) override;
+  Result<std::vector<StreamInfo>> Streams() override;
+  Result<std::vector<Slice>> Read(const Query& query) override;
+  Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) override;
+  Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
+  // Nothing to fold and nothing ever forgotten.
+  Result<bool> Compact(UnixMs now) override;
+
+ private:
+  struct InstanceState {
+    bucket::Stream stream;
+    uint64_t last_sequence = 0;
+    UnixMs last_received_unix_ms = 0;
+  };
+  struct StreamState {
+    StreamInfo info;
+    bool has_minutes = false;
+    std::map<bucket::Source, bucket::Buckets> buckets;
+    std::set<std::string> subjects;
+  };
+
+  void Count(StreamState& stream, const bucket::Batch& batch, UnixMs received);
+  uint64_t InstancesOf(const StreamInfo& info) const;
+
+  std::mutex mutex_;
+  std::map<bucket::Stream, StreamState> streams_;
+  std::map<bucket::Instance, InstanceState> instances_;
+  std::map<std::pair<std::string, std::string>, HashKey> keys_;
+};
+
+}  // namespace fieldmark::store

@@ -1,0 +1,186 @@
+#include "server/store/reader.h"
+
+#include <algorithm>
+#include <set>
+
+#include "server/store/batch_rules.h"
+#include "server/store/steps.h"
+
+namespace fieldmark::store {
+namespace {
+
+// A filter on the source as the ends of a range, so that one statement serves every query.
+int64_t FirstSource(const Query& query) { return query.source ? static_cast<int64_t>(*query.source) : 0; }
+int64_t LastSource(const Query& query) {
+  return static_cast<int64_t>(query.source ? *query.source : bucket::Source::kReplay);
+}
+
+bool Wants(const Query& query, int64_t family) {
+  return std::any_of(query.families.begin(), query.families.end(),
+                     [&](profile::Family wanted) { return static_cast<int64_t>(wanted) == family; });
+}
+
+Status Decode(std::string_view bytes, profile::Family family, bucket::SubjectSummary& into) {
+  ByteReader in(bytes);
+  bucket::DecodeSubject(in, family, into);
+  return in.Finish("a stored summary");
+}
+
+StreamInfo InfoFrom(const Statement& row) {
+  StreamInfo info;
+  info.stream = {std::string(row.Bytes(0)), std::string(row.Bytes(1)), std::string(row.Bytes(2))};
+  info.first_minute = row.Int(3);
+  info.last_minute = row.Int(4);
+  info.last_received_unix_ms = row.Int(5);
+  info.first_live_unix_ms = row.Int(6);
+  info.instances = static_cast<uint64_t>(row.Int(7));
+  return info;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reader>> Reader::Open(const std::string& path) {
+  Result<std::unique_ptr<Connection>> connection = Connection::Open(path, Connection::Mode::kReadWrite);
+  if (!connection.ok()) return connection.error();
+  FM_RETURN_IF_ERROR((*connection)->RunScript("PRAGMA query_only = 1; PRAGMA cache_size = -8000"));
+  return std::unique_ptr<Reader>(new Reader(std::move(*connection)));
+}
+
+Result<std::vector<StreamInfo>> Reader::Streams() {
+  std::vector<StreamInfo> streams;
+  Statement rows = connection_->Use(
+      "SELECT environment, service, version, first_minute, last_minute, last_received_unix_ms, "
+      "first_live_unix_ms,"
+      " (SELECT count(*) FROM instance WHERE instance.stream = stream.id"
+      "   AND instance.last_received_unix_ms >= stream.last_received_unix_ms - ?)"
+      " FROM stream ORDER BY environment, service, version",
+      kInstanceAliveMs);
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return streams;
+    streams.push_back(InfoFrom(rows));
+  }
+}
+
+Result<std::vector<int64_t>> Reader::StreamIds(const std::vector<bucket::Stream>& streams) {
+  std::vector<int64_t> ids;
+  for (const bucket::Stream& stream : streams) {
+    const Result<int64_t> id =
+        connection_->Number("SELECT id FROM stream WHERE environment = ? AND service = ? AND version = ?",
+                            std::string_view(stream.environment), std::string_view(stream.service),
+                            std::string_view(stream.version));
+    if (!id.ok()) return id.error();
+    if (*id != 0) ids.push_back(*id);
+  }
+  return ids;
+}
+
+Result<std::vector<std::string>> Reader::Subjects(const std::vector<bucket::Stream>& streams) {
+  const Result<Transaction> snapshot = Transaction::Begin(*connection_, Transaction::Kind::kRead);
+  if (!snapshot.ok()) return snapshot.error();
+  const Result<std::vector<int64_t>> ids = StreamIds(streams);
+  if (!ids.ok()) return ids.error();
+  std::set<std::string> names;
+  for (const int64_t id : *ids) {
+    Statement rows = connection_->Use("SELECT name FROM subject WHERE stream = ?", id);
+    while (true) {
+      const Result<bool> row = rows.Next();
+      if (!row.ok()) return row.error();
+      if (!*row) break;
+      names.emplace(rows.Bytes(0));
+    }
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<std::vector<Slice>> Reader::Read(const Query& query) {
+  if (query.from >= query.to) return std::vector<Slice>();
+  const Result<Transaction> snapshot = Transaction::Begin(*connection_, Transaction::Kind::kRead);
+  if (!snapshot.ok()) return snapshot.error();
+  const Result<std::vector<int64_t>> streams = StreamIds(query.streams);
+  if (!streams.ok()) return streams.error();
+
+  Timelines timelines;
+  for (const int64_t stream : *streams) FM_RETURN_IF_ERROR(AddSubjects(stream, query, timelines));
+  FM_RETURN_IF_ERROR(AddLog(*streams, query, timelines));
+  return SlicesOf(std::move(timelines));
+}
+
+Status Reader::AddSubjects(int64_t stream, const Query& query, Timelines& into) {
+  Statement rows = connection_->Use("SELECT id, name FROM subject WHERE stream = ?", stream);
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return {};
+    const std::string name(rows.Bytes(1));
+    if (!WantsSubject(query, name)) continue;
+    Timeline& timeline = into[name];
+    FM_RETURN_IF_ERROR(AddChunks(rows.Int(0), query, timeline));
+    FM_RETURN_IF_ERROR(AddParts(rows.Int(0), query, timeline));
+  }
+}
+
+Status Reader::AddChunks(int64_t subject, const Query& query, Timeline& into) {
+  Statement rows = connection_->Use(
+      "SELECT start_minute, family, bytes FROM chunk"
+      " WHERE subject = ? AND step = ? AND start_minute BETWEEN ? AND ? AND source BETWEEN ? AND ?"
+      " ORDER BY start_minute",
+      subject, static_cast<int64_t>(query.step), ChunkStartOf(query.from, query.step), query.to - 1,
+      FirstSource(query), LastSource(query));
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return {};
+    const int64_t family = rows.Int(1);
+    if (!Wants(query, family)) continue;
+    FM_RETURN_IF_ERROR(
+        AddChunk(rows.Int(0), static_cast<profile::Family>(family), rows.Bytes(2), query, into));
+  }
+}
+
+Status Reader::AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
+                        Timeline& into) {
+  const Result<std::span<const ChunkEntry>> entries = codec_.Unpack(packed);
+  if (!entries.ok()) return entries.error();
+  for (const ChunkEntry& entry : *entries) {
+    const Minute at = start + entry.index * MinutesOf(query.step);
+    if (at < query.from || at >= query.to) continue;
+    FM_RETURN_IF_ERROR(Decode(entry.bytes, family, into[at]));
+  }
+  return {};
+}
+
+Status Reader::AddParts(int64_t subject, const Query& query, Timeline& into) {
+  Statement rows = connection_->Use(
+      "SELECT minute, family, bytes FROM part"
+      " WHERE subject = ? AND minute BETWEEN ? AND ? AND source BETWEEN ? AND ?",
+      subject, query.from, query.to - 1, FirstSource(query), LastSource(query));
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return {};
+    const int64_t family = rows.Int(1);
+    if (!Wants(query, family)) continue;
+    bucket::SubjectSummary& summary = into[StartOf(rows.Int(0), query.step)];
+    FM_RETURN_IF_ERROR(Decode(rows.Bytes(2), static_cast<profile::Family>(family), summary));
+  }
+}
+
+Status Reader::AddLog(const std::vector<int64_t>& streams, const Query& query, Timelines& into) {
+  Statement rows = connection_->Use(
+      "SELECT stream, bytes FROM batch_log WHERE last_minute >= ? AND first_minute < ? AND source BETWEEN ? "
+      "AND ?",
+      query.from, query.to, FirstSource(query), LastSource(query));
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return {};
+    if (std::find(streams.begin(), streams.end(), rows.Int(0)) == streams.end()) continue;
+    const Result<bucket::Batch> batch = bucket::DecodeBatch(rows.Bytes(1));
+    if (!batch.ok()) return batch.error();
+    Collect(batch->buckets, query, into);
+  }
+}
+
+}  // namespace fieldmark::store

@@ -1,0 +1,36 @@
+// Reader: answers from one snapshot of the tables, on a connection of its own, so that it never waits for a
+// writer nor makes one wait. For one thread at a time.
+#pragma once
+
+#include <memory>
+
+#include "server/store/chunk.h"
+#include "server/store/sqlite.h"
+#include "server/store/timelines.h"
+
+namespace fieldmark::store {
+
+class Reader {
+ public:
+  static Result<std::unique_ptr<Reader>> Open(const std::string& path);
+
+  Result<std::vector<StreamInfo>> Streams();
+  Result<std::vector<Slice>> Read(const Query& query);  // as CheckQuery returns it
+  Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams);
+
+ private:
+  explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  Result<std::vector<int64_t>> StreamIds(const std::vector<bucket::Stream>& streams);
+  Status AddSubjects(int64_t stream, const Query& query, Timelines& into);
+  Status AddChunks(int64_t subject, const Query& query, Timeline& into);
+  Status AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
+                  Timeline& into);
+  Status AddParts(int64_t subject, const Query& query, Timeline& into);
+  Status AddLog(const std::vector<int64_t>& streams, const Query& query, Timelines& into);
+
+  std::unique_ptr<Connection> connection_;
+  ChunkCodec codec_;
+};
+
+}  // namespace fieldmark::store

@@ -1,0 +1,116 @@
+#include "server/store/schema.h"
+
+namespace fieldmark::store {
+namespace {
+
+constexpr int64_t kApplicationId =
+    0x464D726B;  // "FMrk", for file(1) and against opening somebody else's file
+
+constexpr const char* kCreate = R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE stream(
+  id INTEGER PRIMARY KEY,
+  environment TEXT NOT NULL,
+  service TEXT NOT NULL,
+  version TEXT NOT NULL,
+  first_minute INTEGER,
+  last_minute INTEGER,
+  last_received_unix_ms INTEGER NOT NULL,
+  first_live_unix_ms INTEGER NOT NULL,
+  UNIQUE(environment, service, version));
+CREATE TABLE instance(
+  instance BLOB PRIMARY KEY,
+  stream INTEGER NOT NULL,
+  last_sequence INTEGER NOT NULL,
+  last_received_unix_ms INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started_unix_ms INTEGER NOT NULL,
+  sdk TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX instance_by_stream ON instance(stream, last_received_unix_ms);
+CREATE TABLE subject(
+  id INTEGER PRIMARY KEY,
+  stream INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  UNIQUE(stream, name));
+CREATE TABLE batch_log(
+  id INTEGER PRIMARY KEY,
+  stream INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  first_minute INTEGER NOT NULL,
+  last_minute INTEGER NOT NULL,
+  received_unix_ms INTEGER NOT NULL,
+  bytes BLOB NOT NULL);
+CREATE TABLE aside(
+  id INTEGER PRIMARY KEY,
+  origin TEXT NOT NULL,
+  row TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  bytes BLOB NOT NULL);
+CREATE TABLE part(
+  id INTEGER PRIMARY KEY,
+  subject INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
+  family INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  UNIQUE(subject, minute, source, family));
+CREATE INDEX part_by_minute ON part(minute);
+CREATE TABLE chunk(
+  id INTEGER PRIMARY KEY,
+  subject INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  start_minute INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  family INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  UNIQUE(subject, step, start_minute, source, family));
+CREATE INDEX chunk_by_age ON chunk(step, family, start_minute);
+CREATE TABLE hash_key(
+  environment TEXT NOT NULL,
+  service TEXT NOT NULL,
+  key BLOB NOT NULL,
+  PRIMARY KEY(environment, service)) WITHOUT ROWID;
+)sql";
+
+Status Create(Connection& connection) {
+  const std::string script = kCreate + ("PRAGMA application_id = " + std::to_string(kApplicationId)) +
+                             "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; COMMIT;";
+  return connection.RunScript(script.c_str());
+}
+
+Status CheckPages(Connection& connection) {
+  Statement check = connection.Use("PRAGMA quick_check(1)");
+  const Result<bool> row = check.Next();
+  if (!row.ok()) return row.error();
+  if (*row && check.Bytes(0) == "ok") return {};
+  return Error{ErrorCode::kDataLoss,
+               connection.path() + ": damaged (" + std::string(*row ? check.Bytes(0) : "no answer") +
+                   "); nothing was deleted: put a backup in its place, or move it away to begin anew"};
+}
+
+}  // namespace
+
+Status PrepareSchema(Connection& connection) {
+  const Result<int64_t> tables = connection.Number("SELECT count(*) FROM sqlite_schema");
+  if (!tables.ok()) return tables.error();
+  const Result<int64_t> version = connection.Number("PRAGMA user_version");
+  if (!version.ok()) return version.error();
+  const Result<int64_t> application = connection.Number("PRAGMA application_id");
+  if (!application.ok()) return application.error();
+
+  if (*tables == 0 && *version == 0) return Create(connection);
+  if (*application != kApplicationId) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 connection.path() + ": a database of another program; choose another data folder"};
+  }
+  if (*version > kSchemaVersion) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 connection.path() + ": written by a newer release (schema " + std::to_string(*version) +
+                     ", this one reads up to " + std::to_string(kSchemaVersion) +
+                     "); run that release or a later one, or choose another data folder"};
+  }
+  return CheckPages(connection);
+}
+
+}  // namespace fieldmark::store

@@ -1,0 +1,15 @@
+// The tables of fieldmark.db; SCHEMA.md says what they hold.
+#pragma once
+
+#include "server/store/sqlite.h"
+
+namespace fieldmark::store {
+
+inline constexpr int64_t kSchemaVersion = 1;
+
+// Creates the tables in an empty database, or checks that they are ours, whole, and of a version that this
+// build reads: kDataLoss when damaged, kFailedPrecondition when another program's or newer. Changes nothing
+// then.
+Status PrepareSchema(Connection& connection);
+
+}  // namespace fieldmark::store

@@ -1,0 +1,235 @@
+#include "server/store/sqlite_store.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "server/store/batch_rules.h"
+#include "server/store/random_key.h"
+#include "server/store/schema.h"
+
+namespace fieldmark::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kIdleReadersMax = 8;
+
+Error Doing(std::string_view what, const Error& error) {
+  return {error.code, std::string(what) + ": " + error.message};
+}
+
+Status MakeFolder(const std::string& folder) {
+  std::error_code failure;
+  if (fs::is_directory(folder, failure)) return {};
+  fs::create_directories(folder, failure);
+  if (!failure) {
+    // Summaries and hash keys are for this user alone, unless somebody decides otherwise.
+    fs::permissions(folder, fs::perms::owner_all, failure);
+  }
+  if (!failure) return {};
+  return Error{ErrorCode::kPermissionDenied, "making the data folder " + folder + ": " + failure.message() +
+                                                 "; choose another data folder, or let this user make it"};
+}
+
+// SQLite deletes the log of an empty database, which may be all that is left of one that was cut to nothing.
+Status CheckLogHasItsDatabase(const std::string& path) {
+  std::error_code failure;
+  const std::string log = path + "-wal";
+  if (!fs::exists(log, failure) || fs::file_size(log, failure) == 0) return {};
+  if (fs::exists(path, failure) && fs::file_size(path, failure) > 0) return {};
+  return Error{ErrorCode::kDataLoss,
+               path + ": missing or empty, while its log " + log +
+                   " holds data; nothing was deleted: put the database or a backup in its "
+                   "place, or move the log away to begin anew"};
+}
+
+Status Configure(Connection& connection, const SqliteSettings& settings) {
+  const Result<int64_t> page_bytes = connection.Number("PRAGMA page_size");
+  if (!page_bytes.ok()) return page_bytes.error();
+  const std::string script =
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = "
+      "-16000;"
+      "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA max_page_count = " +
+      std::to_string(settings.database_bytes_max / *page_bytes);
+  return connection.RunScript(script.c_str());
+}
+
+Result<std::unique_ptr<Connection>> OpenWriter(const std::string& path, const SqliteSettings& settings) {
+  FM_RETURN_IF_ERROR(CheckLogHasItsDatabase(path));
+  Result<std::unique_ptr<Connection>> writer = Connection::Open(path, Connection::Mode::kCreate);
+  if (!writer.ok()) return writer;
+  FM_RETURN_IF_ERROR(PrepareSchema(**writer));
+  FM_RETURN_IF_ERROR(Configure(**writer, settings));
+  return writer;
+}
+
+}  // namespace
+
+// A reader of the pool, given back when it goes out of scope.
+class SqliteStore::BorrowedReader {
+ public:
+  BorrowedReader(SqliteStore& store, std::unique_ptr<Reader> reader)
+      : store_(&store), reader_(std::move(reader)) {}
+  BorrowedReader(BorrowedReader&&) = default;
+  ~BorrowedReader() {
+    if (reader_ == nullptr) return;
+    const std::lock_guard lock(store_->readers_mutex_);
+    if (store_->idle_readers_.size() < kIdleReadersMax) store_->idle_readers_.push_back(std::move(reader_));
+  }
+  Reader* operator->() { return reader_.get(); }
+
+ private:
+  SqliteStore* store_;
+  std::unique_ptr<Reader> reader_;
+};
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder,
+                                                       const SqliteSettings& settings) {
+  FM_RETURN_IF_ERROR(MakeFolder(folder));
+  Result<LockFile> lock = LockFile::Acquire(folder + "/fieldmark.lock");
+  if (!lock.ok()) return lock.error();
+  const std::string path = folder + "/" + kFileName;
+  Result<std::unique_ptr<Connection>> writer = OpenWriter(path, settings);
+  if (!writer.ok()) return Doing("opening the store", writer.error());
+  Result<std::unique_ptr<Connection>> reader = Connection::Open(path, Connection::Mode::kReadWrite);
+  if (!reader.ok()) return Doing("opening the store", reader.error());
+  const Result<int64_t> log_bytes = (*writer)->Number("SELECT ifnull(sum(length(bytes)), 0) FROM batch_log");
+  if (!log_bytes.ok()) return Doing("opening the store", log_bytes.error());
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::move(*lock), std::move(*writer), std::move(*reader), settings, *log_bytes));
+}
+
+SqliteStore::SqliteStore(LockFile lock, std::unique_ptr<Connection> writer,
+                         std::unique_ptr<Connection> compactor_reader, const SqliteSettings& settings,
+                         int64_t log_bytes)
+    : lock_(std::move(lock)),
+      path_(writer->path()),
+      log_bytes_max_(settings.log_bytes_max),
+      appended_bytes_(log_bytes),
+      writer_(std::move(writer)),
+      appender_(*writer_),
+      commit_queue_([this](const auto& group) { return AppendTogether(group); }),
+      compactor_(std::move(compactor_reader), *writer_, writer_mutex_, settings.retention, settings.round) {}
+
+Result<Append> SqliteStore::AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) {
+  FM_RETURN_IF_ERROR(CheckBatch(batch));
+  if (log_bytes() > log_bytes_max_) {
+    return Error{ErrorCode::kUnavailable, "appending a batch: " + std::to_string(log_bytes() >> 20) +
+                                              " MiB wait to be folded; send it again in a minute"};
+  }
+  return commit_queue_.Add({batch, bytes, received});
+}
+
+std::vector<Result<Append>> SqliteStore::AppendTogether(const std::vector<const PendingAppend*>& group) {
+  const std::lock_guard lock(writer_mutex_);
+  std::vector<Result<Append>> results;
+  const Status together = ApplyTogether(group, results);
+  if (together.ok()) return results;
+  if (group.size() == 1) return {Doing("appending a batch", together.error())};
+  // One that cannot be kept must not take the others with it.
+  results.clear();
+  for (const PendingAppend* append : group) {
+    std::vector<Result<Append>> alone;
+    const Status applied = ApplyTogether({append}, alone);
+    results.push_back(applied.ok() ? alone[0] : Doing("appending a batch", applied.error()));
+  }
+  return results;
+}
+
+Status SqliteStore::ApplyTogether(const std::vector<const PendingAppend*>& group,
+                                  std::vector<Result<Append>>& results) {
+  int64_t bytes = 0;
+  const Status applied = [&]() -> Status {
+    Result<Transaction> transaction = Transaction::Begin(*writer_, Transaction::Kind::kWrite);
+    if (!transaction.ok()) return transaction.error();
+    for (const PendingAppend* append : group) {
+      const Result<Append> one = appender_.Apply(append->batch, append->bytes, append->received);
+      if (!one.ok()) return one.error();
+      if (*one == Append::kApplied) bytes += static_cast<int64_t>(append->bytes.size());
+      results.push_back(one);
+    }
+    return transaction->Commit();
+  }();
+  if (applied.ok()) {
+    appended_bytes_ += bytes;
+  } else {
+    appender_.Forget();
+  }
+  return applied;
+}
+
+Result<SqliteStore::BorrowedReader> SqliteStore::Borrow() {
+  {
+    const std::lock_guard lock(readers_mutex_);
+    if (!idle_readers_.empty()) {
+      BorrowedReader borrowed(*this, std::move(idle_readers_.back()));
+      idle_readers_.pop_back();
+      return borrowed;
+    }
+  }
+  Result<std::unique_ptr<Reader>> reader = Reader::Open(path_);
+  if (!reader.ok()) return reader.error();
+  return BorrowedReader(*this, std::move(*reader));
+}
+
+Result<std::vector<StreamInfo>> SqliteStore::Streams() {
+  Result<BorrowedReader> reader = Borrow();
+  if (!reader.ok()) return Doing("listing streams", reader.error());
+  Result<std::vector<StreamInfo>> streams = (*reader)->Streams();
+  if (!streams.ok()) return Doing("listing streams", streams.error());
+  return streams;
+}
+
+Result<std::vector<Slice>> SqliteStore::Read(const Query& asked) {
+  const Result<Query> query = CheckQuery(asked);
+  if (!query.ok()) return query.error();
+  Result<BorrowedReader> reader = Borrow();
+  if (!reader.ok()) return Doing("reading summaries", reader.error());
+  Result<std::vector<Slice>> slices = (*reader)->Read(*query);
+  if (!slices.ok()) return Doing("reading summaries", slices.error());
+  return slices;
+}
+
+Result<std::vector<std::string>> SqliteStore::Subjects(const std::vector<bucket::Stream>& streams) {
+  Result<BorrowedReader> reader = Borrow();
+  if (!reader.ok()) return Doing("listing subjects", reader.error());
+  Result<std::vector<std::string>> names = (*reader)->Subjects(streams);
+  if (!names.ok()) return Doing("listing subjects", names.error());
+  return names;
+}
+
+Result<HashKey> SqliteStore::KeyOf(std::string_view environment, std::string_view service) {
+  const Result<HashKey> fresh = RandomKey();
+  if (!fresh.ok()) return fresh.error();
+  const std::string_view fresh_bytes(reinterpret_cast<const char*>(fresh->bytes.data()), fresh->bytes.size());
+  const std::lock_guard lock(writer_mutex_);
+  const Result<HashKey> key = [&]() -> Result<HashKey> {
+    Statement stored =
+        writer_->Use("SELECT key FROM hash_key WHERE environment = ? AND service = ?", environment, service);
+    const Result<bool> found = stored.Next();
+    if (!found.ok()) return found.error();
+    if (!*found) {
+      FM_RETURN_IF_ERROR(writer_->Run("INSERT INTO hash_key(environment, service, key) VALUES(?, ?, ?)",
+                                      environment, service, Blob{fresh_bytes}));
+      return *fresh;
+    }
+    HashKey kept;
+    if (stored.Bytes(0).size() != kept.bytes.size()) {
+      return Error{ErrorCode::kDataLoss, path_ + ": a hash key is damaged; put a backup in its place"};
+    }
+    std::copy_n(stored.Bytes(0).begin(), kept.bytes.size(), kept.bytes.begin());
+    return kept;
+  }();
+  if (!key.ok()) return Doing("finding the hash key", key.error());
+  return key;
+}
+
+Result<bool> SqliteStore::Compact(UnixMs now) {
+  const std::lock_guard lock(compactor_mutex_);
+  const Result<bool> more = compactor_.Round(now);
+  if (!more.ok()) return Doing("folding batches", more.error());
+  return more;
+}
+
+}  // namespace fieldmark::store

@@ -1,0 +1,76 @@
+// SqliteStore: a store in one file of one folder. SCHEMA.md says how summaries lie in it and what moves them.
+// Safe for use by several threads at once.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "server/store/commit_queue.h"
+#include "server/store/compactor.h"
+#include "server/store/lock_file.h"
+#include "server/store/reader.h"
+#include "server/store/store.h"
+
+namespace fieldmark::store {
+
+struct SqliteSettings {
+  Retention retention;
+  RoundLimits round;
+  // Of fieldmark.db. Above it appends fail with kUnavailable until retention or a higher limit makes room.
+  int64_t database_bytes_max = int64_t{64} << 30;
+  // Of batches not yet folded: appends fail with kUnavailable when the compactor falls behind so far.
+  int64_t log_bytes_max = 512 << 20;
+};
+
+class SqliteStore : public Store {
+ public:
+  static constexpr const char* kFileName = "fieldmark.db";
+
+  // Creates folder and file where there are none. Holds the folder's lock while it lives: kFailedPrecondition
+  // when another one does, or when the file is of a newer release or another program; kDataLoss when it is
+  // damaged; kPermissionDenied when it cannot be written. Deletes nothing in any case.
+  static Result<std::unique_ptr<SqliteStore>> Open(const std::string& folder,
+                                                   const SqliteSettings& settings = {});
+
+  Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) override;
+  Result<std::vector<StreamInfo>> Streams() override;
+  // A step that its retention no longer covers gives nothing; coarser steps still do.
+  Result<std::vector<Slice>> Read(const Query& query) override;
+  Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) override;
+  Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
+  Result<bool> Compact(UnixMs now) override;
+
+  int64_t log_bytes() const { return appended_bytes_ - compactor_.folded_bytes(); }  // not yet folded
+
+ private:
+  class BorrowedReader;
+
+  SqliteStore(LockFile lock, std::unique_ptr<Connection> writer, std::unique_ptr<Connection> compactor_reader,
+              const SqliteSettings& settings, int64_t log_bytes);
+
+  Result<BorrowedReader> Borrow();
+  std::vector<Result<Append>> AppendTogether(const std::vector<const PendingAppend*>& group);
+  // Applies all or none; `results` grows by what became of each.
+  Status ApplyTogether(const std::vector<const PendingAppend*>& group, std::vector<Result<Append>>& results);
+
+  const LockFile lock_;  // first, so that it is let go last
+  const std::string path_;
+  const int64_t log_bytes_max_;
+  std::atomic<int64_t> appended_bytes_;  // with what was in the log when it was opened
+
+  std::mutex writer_mutex_;
+  const std::unique_ptr<Connection> writer_;
+  Appender appender_;
+  CommitQueue commit_queue_;
+
+  std::mutex compactor_mutex_;
+  Compactor compactor_;
+
+  std::mutex readers_mutex_;
+  std::vector<std::unique_ptr<Reader>> idle_readers_;
+};
+
+}  // namespace fieldmark::store

@@ -1,0 +1,366 @@
+// What every store promises; each test runs on all of them.
+#include "server/store/store.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <map>
+#include <thread>
+
+#include "server/store/memory_store.h"
+#include "server/store/sample_batches.h"
+#include "server/store/sqlite_store.h"
+#include "server/store/steps.h"
+#include "server/store/temporary_folder.h"
+
+namespace fieldmark::store {
+namespace {
+
+using bucket::Batch;
+using bucket::Source;
+using bucket::Stream;
+using profile::Family;
+
+const Stream kOrders{"production", "orders", "9f2c1ab"};
+const Stream kOrdersBefore{"production", "orders", "77aa001"};
+constexpr Minute kNoon = 29'500'560;  // 2026-02-02 12:00 UTC
+static_assert(kNoon % 1440 == 720);
+
+// Folding must not depend on what it is allowed to forget.
+SqliteSettings KeepingEverything() {
+  SqliteSettings settings;
+  for (auto& family : settings.retention.kept) family.fill(100'000'000);
+  return settings;
+}
+
+struct Kind {
+  const char* name;
+  std::function<std::unique_ptr<Store>(const std::string& folder)> make;
+};
+
+class StoreTest : public testing::TestWithParam<Kind> {
+ protected:
+  Append MustAppend(const Batch& batch, UnixMs received = kNoon * kMsPerMinute) {
+    const Result<Append> appended = store_->AppendBatch(batch, bucket::EncodeBatch(batch), received);
+    EXPECT_TRUE(appended.ok()) << appended.error().message;
+    return *appended;
+  }
+  std::vector<Slice> MustRead(const Query& query) {
+    Result<std::vector<Slice>> slices = store_->Read(query);
+    EXPECT_TRUE(slices.ok()) << slices.error().message;
+    return std::move(*slices);
+  }
+  void CompactAll(UnixMs now) {
+    while (true) {
+      const Result<bool> more = store_->Compact(now);
+      ASSERT_TRUE(more.ok()) << more.error().message;
+      if (!*more) return;
+    }
+  }
+  uint64_t DocumentsIn(Query query) {
+    uint64_t documents = 0;
+    for (const Slice& slice : MustRead(query))
+      documents += slice.summary.body ? slice.summary.body->documents : 0;
+    return documents;
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Store> store_ = GetParam().make(folder_.path());
+};
+
+Query HourAround(Minute minute, std::vector<Stream> streams = {kOrders}) {
+  Query query;
+  query.streams = std::move(streams);
+  query.from = StartOf(minute, Step::kHour);
+  query.to = query.from + 60;
+  return query;
+}
+
+TEST_P(StoreTest, GivesBackWhatWasAppended) {
+  const Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 7);
+  EXPECT_EQ(MustAppend(batch), Append::kApplied);
+  const std::vector<Slice> slices = MustRead(HourAround(kNoon));
+  ASSERT_EQ(slices.size(), 1u);
+  EXPECT_EQ(slices[0].start, kNoon);
+  EXPECT_EQ(slices[0].subject, "POST /orders request");
+  EXPECT_EQ(slices[0].summary, batch.buckets.at(kNoon).at("POST /orders request"));
+}
+
+TEST_P(StoreTest, AnEmptyStoreAnswersWithNothing) {
+  EXPECT_TRUE(MustRead(HourAround(kNoon)).empty());
+  EXPECT_TRUE(store_->Streams()->empty());
+  EXPECT_TRUE(store_->Subjects({kOrders})->empty());
+  EXPECT_FALSE(*store_->Compact(kNoon * kMsPerMinute));
+}
+
+TEST_P(StoreTest, ASequenceNotAboveTheLastIsADuplicateAndChangesNothing) {
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 1, 3, kNoon, 7), 1000), Append::kApplied);
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 1, 3, kNoon, 7), 2000), Append::kDuplicate);
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 1, 2, kNoon + 1, 9), 2000), Append::kDuplicate);
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 2, 3, kNoon, 5), 1000), Append::kApplied)
+      << "another instance";
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon)), 12u);
+  EXPECT_EQ(store_->Streams()->at(0).last_received_unix_ms, 1000);
+}
+
+TEST_P(StoreTest, ADuplicateIsKnownAfterFoldingToo) {
+  MustAppend(SampleBatches::Counted(kOrders, 1, 1, kNoon, 7));
+  CompactAll((kNoon + 600) * kMsPerMinute);
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 1, 1, kNoon, 7)), Append::kDuplicate);
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon)), 7u);
+}
+
+TEST_P(StoreTest, RefusesWhatCannotBeABatch) {
+  for (const auto& [sequence, minute] : std::vector<std::pair<uint64_t, Minute>>{
+           {0, kNoon}, {1ull << 63, kNoon}, {1, -1}, {1, std::numeric_limits<Minute>::max()}}) {
+    const Batch batch = SampleBatches::Counted(kOrders, 1, sequence, minute, 7);
+    const Result<Append> appended = store_->AppendBatch(batch, bucket::EncodeBatch(batch), 1000);
+    ASSERT_FALSE(appended.ok());
+    EXPECT_EQ(appended.error().code, ErrorCode::kInvalidArgument);
+  }
+  EXPECT_TRUE(store_->Streams()->empty());
+}
+
+TEST_P(StoreTest, RefusesARangeThatIsNotOfWholeSteps) {
+  Query query = HourAround(kNoon);
+  query.step = Step::kHour;
+  query.to += 1;
+  ASSERT_FALSE(store_->Read(query).ok());
+  EXPECT_EQ(store_->Read(query).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_P(StoreTest, AStreamOrSubjectNamedTwiceCountsOnce) {
+  MustAppend(SampleBatches::Counted(kOrders, 1, 1, kNoon, 7));
+  Query query = HourAround(kNoon, {kOrders, kOrders});
+  query.subjects = {"POST /orders request", "POST /orders request"};
+  query.families = {Family::kCounts, Family::kCounts};
+  EXPECT_EQ(DocumentsIn(query), 7u);
+  CompactAll((kNoon + 600) * kMsPerMinute);
+  EXPECT_EQ(DocumentsIn(query), 7u);
+}
+
+TEST_P(StoreTest, MergesTheStreamsOfAQuery) {
+  MustAppend(SampleBatches::Counted(kOrders, 1, 1, kNoon, 7));
+  MustAppend(SampleBatches::Counted(kOrdersBefore, 2, 1, kNoon, 5));
+  const std::vector<Slice> slices = MustRead(HourAround(kNoon, {kOrdersBefore, kOrders}));
+  ASSERT_EQ(slices.size(), 1u);
+  EXPECT_EQ(slices[0].summary.body->documents, 12u);
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon, {kOrders})), 7u);
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon, {{"staging", "orders", "9f2c1ab"}})), 0u);
+}
+
+TEST_P(StoreTest, TellsLiveFromReplay) {
+  Batch replayed = SampleBatches::Counted(kOrders, 1, 1, kNoon, 7);
+  replayed.header.source = Source::kReplay;
+  MustAppend(replayed);
+  MustAppend(SampleBatches::Counted(kOrders, 2, 1, kNoon, 5));
+  for (const bool folded : {false, true}) {
+    Query query = HourAround(kNoon);
+    EXPECT_EQ(DocumentsIn(query), 12u) << folded;
+    query.source = Source::kReplay;
+    EXPECT_EQ(DocumentsIn(query), 7u) << folded;
+    query.source = Source::kLive;
+    EXPECT_EQ(DocumentsIn(query), 5u) << folded;
+    CompactAll((kNoon + 600) * kMsPerMinute);
+  }
+}
+
+TEST_P(StoreTest, ObservesDeployments) {
+  Batch replayed = SampleBatches::Counted(kOrders, 1, 1, kNoon - 100, 1);
+  replayed.header.source = Source::kReplay;
+  MustAppend(replayed, 1'000'000);
+  StreamInfo info = store_->Streams()->at(0);
+  EXPECT_EQ(info.stream, kOrders);
+  EXPECT_EQ(info.first_live_unix_ms, 0);
+
+  MustAppend(SampleBatches::Counted(kOrders, 2, 1, kNoon, 1), 2'000'000);
+  MustAppend(SampleBatches::Counted(kOrders, 2, 2, kNoon - 1, 1), 2'005'000);
+  MustAppend(SampleBatches::Counted(kOrders, 3, 1, kNoon + 2, 1), 2'100'000);
+  MustAppend(SampleBatches::Counted(kOrdersBefore, 4, 1, kNoon, 1), 2'100'000);
+  const std::vector<StreamInfo> streams = *store_->Streams();
+  ASSERT_EQ(streams.size(), 2u);
+  info = streams[1];
+  EXPECT_EQ(info.stream, kOrders);
+  EXPECT_EQ(info.first_minute, kNoon - 100);
+  EXPECT_EQ(info.last_minute, kNoon + 2);
+  EXPECT_EQ(info.first_live_unix_ms, 2'000'000);
+  EXPECT_EQ(info.last_received_unix_ms, 2'100'000);
+  EXPECT_EQ(info.instances, 2u) << "the first one was last heard of more than five minutes earlier";
+}
+
+TEST_P(StoreTest, AnIdleWorkersBatchIsHeardOf) {
+  Batch idle = SampleBatches::Counted(kOrders, 1, 1, kNoon, 1);
+  idle.buckets.clear();
+  EXPECT_EQ(MustAppend(idle, 1000), Append::kApplied);
+  EXPECT_EQ(MustAppend(idle, 1000), Append::kDuplicate);
+  const StreamInfo info = store_->Streams()->at(0);
+  EXPECT_EQ(info.first_minute, 0);
+  EXPECT_EQ(info.last_minute, 0);
+  EXPECT_EQ(info.first_live_unix_ms, 1000);
+  EXPECT_TRUE(MustRead(HourAround(kNoon)).empty());
+}
+
+TEST_P(StoreTest, KnowsTheSubjectsOfStreams) {
+  Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 1);
+  batch.buckets[kNoon][""].watch.emplace().observed_ms = 5000;
+  MustAppend(batch);
+  batch = SampleBatches::Counted(kOrdersBefore, 2, 1, kNoon, 1);
+  batch.buckets[kNoon]["GET /health"].request.emplace().by_status[200] = 3;
+  MustAppend(batch);
+  EXPECT_EQ(*store_->Subjects({kOrders}), (std::vector<std::string>{"", "POST /orders request"}));
+  EXPECT_EQ(*store_->Subjects({kOrders, kOrdersBefore}),
+            (std::vector<std::string>{"", "GET /health", "POST /orders request"}));
+}
+
+TEST_P(StoreTest, AKeyIsMadeOnceForEachServiceAndEnvironment) {
+  const HashKey key = *store_->KeyOf("production", "orders");
+  EXPECT_EQ(*store_->KeyOf("production", "orders"), key);
+  EXPECT_FALSE(*store_->KeyOf("staging", "orders") == key);
+  EXPECT_FALSE(*store_->KeyOf("production", "search") == key);
+  EXPECT_FALSE(key == HashKey{});
+}
+
+TEST_P(StoreTest, ReadsOnlyTheFamiliesAskedFor) {
+  SampleBatches samples(11);
+  Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 1);
+  batch.buckets[kNoon]["POST /orders request"] = samples.Bodies(20);
+  MustAppend(batch);
+  for (const bool folded : {false, true}) {
+    Query query = HourAround(kNoon);
+    query.families = {Family::kDistributions};
+    const std::vector<Slice> slices = MustRead(query);
+    ASSERT_EQ(slices.size(), 1u);
+    EXPECT_TRUE(bucket::HasFamily(slices[0].summary, Family::kDistributions));
+    EXPECT_FALSE(bucket::HasFamily(slices[0].summary, Family::kHashed));
+    EXPECT_EQ(slices[0].summary.body->documents, 0u) << folded;
+    CompactAll((kNoon + 600) * kMsPerMinute);
+  }
+}
+
+TEST_P(StoreTest, ManyThreadsAppendReadAndFoldAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr uint64_t kEach = 50;
+  std::vector<std::thread> threads;
+  for (uint8_t instance = 0; instance < kThreads; ++instance) {
+    threads.emplace_back([&, instance] {
+      for (uint64_t sequence = 1; sequence <= kEach; ++sequence) {
+        MustAppend(SampleBatches::Counted(kOrders, instance, sequence, kNoon + sequence % 60, 1));
+      }
+    });
+  }
+  uint64_t seen = 0;
+  while (seen < kThreads * kEach) {
+    const uint64_t now_seen = DocumentsIn(HourAround(kNoon));
+    EXPECT_GE(now_seen, seen);
+    seen = now_seen;
+    ASSERT_TRUE(store_->Compact((kNoon + 600) * kMsPerMinute).ok());
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon)), kThreads * kEach);
+}
+
+// Random batches of several streams, sources and instances, in any order over nine days, folded at random
+// moments.
+class RandomHistory {
+ public:
+  explicit RandomHistory(uint64_t seed) : samples_(seed) {}
+
+  Batch Next() {
+    Batch batch;
+    batch.header.stream = samples_.Often() ? kOrders : kOrdersBefore;
+    batch.header.source = samples_.Rarely() ? Source::kReplay : Source::kLive;
+    batch.header.instance[0] = static_cast<uint8_t>(samples_.Below(3));
+    batch.header.sequence = ++sequences_[batch.header.instance[0]];
+    const Minute base =
+        samples_.Rarely() ? kNoon - 9 * 1440 + static_cast<Minute>(samples_.Below(9 * 1440)) : clock_;
+    for (uint64_t i = 0; i <= samples_.Below(4); ++i) {
+      bucket::Bucket& bucket = batch.buckets[base + static_cast<Minute>(samples_.Below(90))];
+      for (uint64_t k = 0; k <= samples_.Below(3); ++k) {
+        bucket["subject " + std::to_string(samples_.Below(4))] = samples_.Anything();
+      }
+    }
+    clock_ += static_cast<Minute>(samples_.Below(20));
+    return batch;
+  }
+
+  Query AnyQuery() {
+    Query query;
+    query.step = kAllSteps[samples_.Below(4)];
+    query.streams = samples_.Often() ? std::vector{kOrders, kOrdersBefore} : std::vector{kOrdersBefore};
+    if (samples_.Rarely()) query.source = Source::kReplay;
+    if (samples_.Rarely()) query.subjects = {"subject 1", "subject 3", "subject 9"};
+    if (samples_.Rarely()) query.families = {kFamilies[samples_.Below(3)]};
+    const bool whole = samples_.Often();
+    query.from =
+        StartOf(whole ? kNoon - 10 * 1440 : clock_ - static_cast<Minute>(samples_.Below(900)), query.step);
+    query.to = StartOf(whole ? clock_ + 1440 + 90 : query.from + static_cast<Minute>(samples_.Below(3000)),
+                       query.step);
+    return query;
+  }
+
+  UnixMs AnyNow() { return (clock_ + static_cast<Minute>(samples_.Below(300)) - 100) * kMsPerMinute; }
+  bool Often() { return samples_.Often(); }
+  bool Rarely() { return samples_.Rarely(); }
+
+ private:
+  static constexpr Family kFamilies[] = {Family::kCounts, Family::kDistributions, Family::kHashed};
+
+  SampleBatches samples_;
+  std::map<uint8_t, uint64_t> sequences_;
+  Minute clock_ = kNoon;
+};
+
+TEST_P(StoreTest, ReadsTheSameAsEverythingMergedWheneverItIsFolded) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    TemporaryFolder folder;
+    store_ = GetParam().make(folder.path());
+    MemoryStore expected;
+    RandomHistory history(seed);
+    for (int round = 0; round < 120; ++round) {
+      SCOPED_TRACE(round);
+      const Batch batch = history.Next();
+      ASSERT_EQ(MustAppend(batch), Append::kApplied);
+      ASSERT_TRUE(expected.AppendBatch(batch, {}, 1).ok());
+      if (history.Rarely()) {
+        ASSERT_TRUE(store_->Compact(history.AnyNow()).ok());
+      }
+      if (history.Often()) continue;
+      const Query query = history.AnyQuery();
+      const std::vector<Slice> got = MustRead(query);
+      const std::vector<Slice> want = *expected.Read(query);
+      ASSERT_EQ(got.size(), want.size());
+      for (size_t i = 0; i < want.size(); ++i) {
+        ASSERT_EQ(got[i].subject, want[i].subject);
+        ASSERT_EQ(got[i].start, want[i].start);
+        ASSERT_TRUE(got[i].summary == want[i].summary) << got[i].subject << " at " << got[i].start;
+      }
+    }
+  }
+}
+
+std::unique_ptr<Store> MakeSqlite(const std::string& folder, const SqliteSettings& settings) {
+  Result<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(folder, settings);
+  EXPECT_TRUE(store.ok()) << store.error().message;
+  return std::move(*store);
+}
+
+// Rounds as small as they get: every one ends in the middle of something.
+SqliteSettings InSmallRounds() {
+  SqliteSettings settings = KeepingEverything();
+  settings.round = {.packed_bytes_max = 1, .memory_bytes_max = 1, .parts_max = 2, .deleted_max = 1};
+  return settings;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Stores, StoreTest,
+    testing::Values(Kind{"Memory", [](const std::string&) { return std::make_unique<MemoryStore>(); }},
+                    Kind{"Sqlite",
+                         [](const std::string& folder) { return MakeSqlite(folder, KeepingEverything()); }},
+                    Kind{"SqliteInSmallRounds",
+                         [](const std::string& folder) { return MakeSqlite(folder, InSmallRounds()); }}),
+    [](const auto& kind) { return std::string(kind.param.name); });
+
+}  // namespace
+}  // namespace fieldmark::store
