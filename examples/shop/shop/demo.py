@@ -62,6 +62,10 @@ class Demo:
         self._stack.push_async_callback(server.stop)
         await server.until(lambda: _listens(port), 20)
 
+    @property
+    def page(self) -> str:
+        return f"{self.url}/s/shop/demo"
+
     async def replay(self) -> History:
         """Two weeks up to this minute."""
         history = History(self.traffic, await make_pool(self.traffic), self.url)
@@ -91,8 +95,8 @@ class Demo:
             await self._service.stop()
         self._service = service
 
-    async def live(self, seconds: float) -> None:
-        """Lets the traffic run for so long."""
+    async def live(self, seconds: float | None) -> None:
+        """Lets the traffic run for so long, or for ever."""
         assert self._sending and self._client
         before = self._client.sent.answered
         done, _ = await asyncio.wait([self._sending], timeout=seconds)
@@ -180,25 +184,23 @@ async def _run(options: argparse.Namespace, folder: Path) -> int:
             await demo.release(version)
             verdicts[version] = await demo.verdict(version)
             _show(verdicts[version])
-        say(f"▸ the page: {demo.url}/")
-        status = 0
-        if options.then:
-            status = await _then(options.then, demo.url)
-        if not options.once:
-            say("  up until Ctrl-C")
-            await demo.live(float("inf"))
+        say(f"▸ the page: {demo.page}")
         problems = [problem for version in verdicts for problem in problems_of(version, verdicts[version])]
-        if status:
+        if options.then and (status := await _then(options.then, demo)):
             problems.append(f"`{options.then}` ended with {status}")
         for problem in problems:
             print(f"✗ {problem}", file=sys.stderr)
+        if not options.once:
+            say("  up, with live traffic, until Ctrl-C")
+            await demo.live(None)
     for version, verdict in verdicts.items():
         say(_summary(version, verdict))
     return 1 if problems else 0
 
 
-async def _then(command: str, url: str) -> int:
-    child = await asyncio.create_subprocess_shell(command, env={**os.environ, "FIELDMARK_URL": url})
+async def _then(command: str, demo: Demo) -> int:
+    environment = {**os.environ, "FIELDMARK_URL": demo.url, "FIELDMARK_PAGE": demo.page}
+    child = await asyncio.create_subprocess_shell(command, env=environment)
     return await child.wait()
 
 
@@ -229,7 +231,11 @@ def main() -> None:
     parser.add_argument("--once", action="store_true", help="end by itself; verdicts as JSON on the last lines")
     parser.add_argument("--seed", type=int, default=1, help="of the traffic (default 1)")
     parser.add_argument("--release", default="bad", choices=["bad", "extra"], help="what follows the decoy")
-    parser.add_argument("--then", metavar="COMMAND", help="run this once the verdicts are there; FIELDMARK_URL is set")
+    parser.add_argument(
+        "--then",
+        metavar="COMMAND",
+        help="run this when the verdicts are there; it finds FIELDMARK_URL and FIELDMARK_PAGE",
+    )
     sys.exit(asyncio.run(_main(parser.parse_args())))
 
 
