@@ -1,4 +1,5 @@
-// The judge: did this change do anything? A pure function of signals and a change; STATISTICS.md gives every test.
+// The judge: did this change do anything? A pure function of signals and a change; STATISTICS.md gives every
+// test.
 //
 //   Judge judge(timeline, change);
 //   for each signal: judge.Add(series);      // any order; the series may be dropped afterwards
@@ -22,7 +23,7 @@ struct Settings {
   // What all looks together may spend on changes that changed nothing, and each look's share of it.
   double false_alarm_budget = 0.05;
   double suspected_q = 0.20;
-  double share_effect_min = 0.20;        // of the smaller side, and
+  double share_effect_min = 0.20;  // of the smaller side, and
   double share_points_min = 0.001;
   double level_effect_min = 0.05;
   double latency_effect_min = 0.10;
@@ -33,15 +34,16 @@ struct Settings {
 };
 
 struct Change {
-  int64_t at_unix_s = 0;   // the first step at or after it is the first that counts as after
-  int64_t look_s = 3600;   // how much of after is looked at
-  double spend = 0.05;     // the look's share of the budget
+  int64_t at_unix_s = 0;  // the first step at or after it is the first that counts as after
+  int64_t look_s = 3600;  // how much of after is looked at
+  double spend = 0.05;    // the look's share of the budget
   std::optional<int64_t> next_look_unix_s;
   bool has_earlier_version = true;
 };
 
 enum class State : uint8_t { kChanged, kSuspected, kNoChange, kNotEnough, kCannotCompare };
-std::string_view StateCode(State state);  // "changed", "suspected", "no_change", "not_enough", "cannot_compare"
+std::string_view StateCode(
+    State state);  // "changed", "suspected", "no_change", "not_enough", "cannot_compare"
 std::string_view StateName(State state);  // "Changed", … as people read it
 
 enum class Direction : uint8_t { kWorse, kBetter, kDifferent };
@@ -55,14 +57,15 @@ struct Finding {
   std::string qualifier;  // "" or one of DESIGN §8's
   double from = 0;
   double to = 0;
-  double effect = 0;      // shares: difference; levels: ratio − 1; distributions: interquartile ranges; mixes: total variation
+  double effect = 0;  // shares: difference; levels: ratio − 1; distributions: interquartile ranges; mixes:
+                      // total variation
   std::pair<int64_t, int64_t> since_unix_s{};
-  double n_before = 0;    // observations
+  double n_before = 0;  // observations
   double n_after = 0;
   double p_value = 1;
-  double q_value = 1;     // after false discovery control
+  double q_value = 1;  // after false discovery control
   double could_have_seen = 0;
-  std::string sentence;   // "customer.phone null 1 % → 38 % since 14:02, on 512 documents"
+  std::string sentence;  // "customer.phone null 1 % → 38 % since 14:02, on 512 documents"
 };
 
 struct Verdict {
@@ -74,7 +77,7 @@ struct Verdict {
   size_t judged = 0;
   size_t not_enough = 0;
   size_t cannot_compare = 0;
-  double could_have_seen = 0;   // median over judged signals, relative
+  double could_have_seen = 0;  // median over judged signals, relative
   double documents_after = 0;
   double documents_needed = 0;  // with kNotEnough: about so many
 };

@@ -20,33 +20,37 @@ enum class Kind : uint8_t {
   kMix,           // counts by category a step
 };
 
-// What a finding about the signal may be called: more of it is worse (errors, latency, nulls), or only different.
+// What a finding about the signal may be called: more of it is worse (errors, latency, nulls), or only
+// different.
 enum class Polarity : uint8_t { kNeutral, kMoreIsWorse };
 
 struct Series {
-  std::string signal;   // unique in a family: "POST /orders response 2xx customer.phone null"
-  std::string subject;  // "POST /orders response 2xx"
-  std::string field;    // "customer.phone", or empty
-  std::string statistic;  // "null", "missing", "type string", "value", "length", "items", "mix", "status 5xx", "latency", "requests"
+  std::string signal;     // unique in a family: "POST /orders response 2xx customer.phone null"
+  std::string subject;    // "POST /orders response 2xx"
+  std::string field;      // "customer.phone", or empty
+  std::string statistic;  // "null", "missing", "type string", "value", "length", "items", "mix", "status
+                          // 5xx", "latency", "requests"
   Kind kind = Kind::kRate;
   Polarity polarity = Polarity::kNeutral;
   std::string unit;  // "ms", "bytes", or empty: shares are ratios in 0..1
 
-  // One element a step; the vectors that a kind does not use are empty. A step without data has weight 0 and NaN.
-  std::vector<double> values;      // kRate, kMean, kCount, kQuantile
-  std::vector<double> weights;     // documents behind each value; kCount: 1 where the service was watched, else 0
+  // One element a step; the vectors that a kind does not use are empty. A step without data has weight 0 and
+  // NaN.
+  std::vector<double> values;  // kRate, kMean, kCount, kQuantile
+  std::vector<double>
+      weights;  // documents behind each value; kCount: 1 where the service was watched, else 0
   std::vector<double> numerators;  // kRate: exact; derived from values × weights when the source had none
   std::vector<double> variances;   // optional: sampling variance of each value
-  std::vector<sketch::Histogram> distributions;            // kDistribution
-  std::vector<std::map<std::string, double>> mixes;        // kMix
+  std::vector<sketch::Histogram> distributions;      // kDistribution
+  std::vector<std::map<std::string, double>> mixes;  // kMix
 };
 
 struct Timeline {
   int64_t start_unix_s = 0;
   int64_t step_s = 60;
   size_t steps = 0;
-  std::vector<int64_t> known_changes_unix_s;                   // earlier changes: no control windows across them
-  std::vector<std::pair<int64_t, int64_t>> excluded_unix_s;    // [from, to): incidents, left out of controls
+  std::vector<int64_t> known_changes_unix_s;  // earlier changes: no control windows across them
+  std::vector<std::pair<int64_t, int64_t>> excluded_unix_s;  // [from, to): incidents, left out of controls
 };
 
 }  // namespace fieldmark::judge

@@ -9,24 +9,26 @@
 
 namespace fieldmark::judge {
 
-// One subject over a timeline; every vector has one element a step. Steps up to the change hold the earlier versions,
-// steps from it on the new version alone.
+// One subject over a timeline; every vector has one element a step. Steps up to the change hold the earlier
+// versions, steps from it on the new version alone.
 struct SubjectHistory {
   std::string subject;
   // Contents compare across sources: live and replayed summaries merged.
   std::vector<bucket::SubjectSummary> contents;
   // Clocks, wire sizes and loads do not: only the source that the new version was seen on.
   std::vector<bucket::SubjectSummary> same_source;
-  // Seconds that workers of that source were watching, all of them together; 0: no data, which is not zero traffic.
+  // Seconds that workers of that source were watching, all of them together; 0: no data, which is not zero
+  // traffic.
   std::vector<double> watched_s;
 };
 
-// Signals are named subject, field, statistic, separated by blanks: "POST /orders response 2xx customer.phone null".
-//   of requests   requests (count) · status 4xx, status 5xx (rate) · exception (rate) · latency (distribution, ms)
-//   of bodies     malformed (rate)
-//   of fields     missing (rate, of the parent's objects) · null (rate) · type string, type number, type boolean,
-//                 type object, type array (rate, of what is not null) · true (rate, of booleans) · value, length,
-//                 items (distribution) · mix (of value hashes)
+// Signals are named subject, field, statistic, separated by blanks: "POST /orders response 2xx customer.phone
+// null".
+//   of requests   requests (count) · status 4xx, status 5xx (rate) · exception (rate) · latency
+//   (distribution, ms) of bodies     malformed (rate) of fields     missing (rate, of the parent's objects) ·
+//   null (rate) · type string, type number, type boolean,
+//                 type object, type array (rate, of what is not null) · true (rate, of booleans) · value,
+//                 length, items (distribution) · mix (of value hashes)
 // A field that no step saw has no signals. A signal whose every step is without data is still returned.
 std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& timeline);
 

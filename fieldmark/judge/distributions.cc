@@ -1,0 +1,199 @@
+// Distributions: the share of documents beyond a quantile of the past. Such a share is judged like any other,
+// so a shifted distribution needs no assumption about its shape, and ties, atoms and long tails cost only
+// sensitivity.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+
+#include "fieldmark/judge/evidence.h"
+#include "fieldmark/judge/tails.h"
+
+namespace fieldmark::judge {
+namespace {
+
+using sketch::Histogram;
+
+constexpr double kLevelBound = 3;  // with short history: values may have moved by so much for no reason
+constexpr size_t kQuantiles = 31;
+constexpr size_t kStepsForTails =
+    5;  // of the look: the first requests of a new process are slow and are its tail
+
+// A bucket's place on one line: negative magnitudes, zero, positive ones.
+constexpr int64_t kZero = 0;
+constexpr int64_t kOffset = int64_t{1} << 20;  // above any bucket index
+
+int64_t Place(int32_t index, int shift) { return kOffset + (int64_t{index} >> shift); }
+
+template <class Visit>
+void ForEachBucket(const Histogram& histogram, int scale, Visit visit) {
+  const int shift = histogram.scale() - scale;
+  for (const auto& bucket : histogram.negative()) visit(-Place(bucket.index, shift), bucket.count);
+  if (histogram.zero_count() > 0) visit(kZero, histogram.zero_count());
+  for (const auto& bucket : histogram.positive()) visit(Place(bucket.index, shift), bucket.count);
+}
+
+int CommonScale(const Series& series) {
+  int scale = Histogram::kScaleMax;
+  for (const Histogram& histogram : series.distributions) {
+    if (!histogram.empty()) scale = std::min(scale, histogram.scale());
+  }
+  return scale;
+}
+
+// Documents behind each value of a step: an array's items are one document's.
+double DocumentsEach(const Series& series, size_t step) {
+  const auto count = static_cast<double>(series.distributions[step].count());
+  if (count <= 0 || step >= series.weights.size() || !(series.weights[step] > 0)) return count > 0 ? 1 : 0;
+  return std::min(1.0, series.weights[step] / count);
+}
+
+// The past and the window after the change, each as one histogram.
+struct Sides {
+  Histogram before;
+  Histogram after;
+};
+
+Sides SidesOf(const Series& series, const Windows& windows) {
+  Sides sides;
+  for (size_t step = 0; step < std::min(series.distributions.size(), windows.after().to); ++step) {
+    if (!windows.clean(step)) continue;
+    (step < windows.after().from ? sides.before : sides.after).Merge(series.distributions[step]);
+  }
+  return sides;
+}
+
+int64_t PlaceOfQuantile(const Histogram& histogram, int scale, double q) {
+  std::map<int64_t, double> counts;
+  ForEachBucket(histogram, scale,
+                [&](int64_t place, uint64_t count) { counts[place] += static_cast<double>(count); });
+  double below = 0;
+  const double rank = q * static_cast<double>(histogram.count());
+  for (const auto& [place, count] : counts) {
+    below += count;
+    if (below >= rank) return place;
+  }
+  return counts.empty() ? kZero : counts.rbegin()->first;
+}
+
+// Values beyond `place`: above it, or below it.
+struct Threshold {
+  int64_t place = 0;
+  bool above = true;
+  double quantile = 0.5;
+};
+
+ShareTrack TrackOf(const Series& series, const Windows& windows, int scale, const Threshold& threshold) {
+  std::vector<double> events(series.distributions.size());
+  std::vector<double> documents(series.distributions.size());
+  for (size_t step = 0; step < series.distributions.size(); ++step) {
+    const double each = DocumentsEach(series, step);
+    documents[step] = each * static_cast<double>(series.distributions[step].count());
+    ForEachBucket(series.distributions[step], scale, [&](int64_t place, uint64_t count) {
+      const bool beyond = threshold.above ? place > threshold.place : place < threshold.place;
+      if (beyond) events[step] += each * static_cast<double>(count);
+    });
+  }
+  return ShareTrack(events, documents, windows);
+}
+
+// With short history: were the past's values multiplied by the bound, as many as lie beyond its median would
+// lie beyond the bound times its median. More than that after the change is more than the bound.
+double BeyondBound(const Series& series, const Windows& windows, int scale, int64_t median, bool up) {
+  const auto bound = static_cast<int64_t>(std::ceil(std::log2(kLevelBound) * std::exp2(scale)));
+  const Threshold at_median{median, up, 0.5};
+  const Threshold scaled{up ? median + bound : median - bound, up, 0.5};
+  const ShareTrack past = TrackOf(series, windows, scale, at_median);
+  const ShareTrack now = TrackOf(series, windows, scale, scaled);
+  const Tally before = past.Over(windows.before());
+  const Tally after = now.Over(windows.after());
+  if (before.documents < 30 || after.documents < 30) return 1;
+  return std::min(1.0, 2 * OddsUpperMidP(after.events, after.documents, before.events, before.documents, 1));
+}
+
+struct Part {
+  Threshold threshold;
+  ShareJudgement judgement;
+  double from = 0;
+  double to = 0;
+};
+
+std::vector<Threshold> ThresholdsOf(const Histogram& before, int scale, const Series& series,
+                                    const Windows& windows) {
+  const int64_t median = PlaceOfQuantile(before, scale, 0.5);
+  std::vector<Threshold> thresholds = {{median, true, 0.5}, {median, false, 0.5}};
+  const bool timing = series.unit == "ms";
+  if (!timing || windows.length() >= kStepsForTails) {
+    thresholds.push_back({PlaceOfQuantile(before, scale, 0.9), true, 0.9});
+    thresholds.push_back({PlaceOfQuantile(before, scale, 0.1), false, 0.1});
+  }
+  return thresholds;
+}
+
+const char* NameOf(double quantile) {
+  return quantile > 0.5 ? "90th percentile" : quantile < 0.5 ? "10th percentile" : "median";
+}
+
+double Spread(const Histogram& before) {
+  const double range = before.Quantile(0.75) - before.Quantile(0.25);
+  return std::max({range, 0.05 * std::abs(before.Quantile(0.5)), 1e-12});
+}
+
+bool MovedEnough(const Part& part, const Histogram& before, const Series& series, const Settings& settings) {
+  const double move = std::abs(part.to - part.from);
+  if (series.unit == "ms") {
+    return move >= settings.latency_ms_min && move >= settings.latency_effect_min * std::abs(part.from);
+  }
+  return move >= settings.distribution_effect_min * Spread(before);
+}
+
+std::vector<float> QuantilesOf(const Histogram& histogram) {
+  std::vector<float> quantiles;
+  for (size_t i = 1; i <= kQuantiles; ++i) {
+    quantiles.push_back(static_cast<float>(histogram.Quantile(static_cast<double>(i) / (kQuantiles + 1))));
+  }
+  return quantiles;
+}
+
+}  // namespace
+
+void WeighDistribution(const Series& series, const Windows& windows, const Settings& settings,
+                       Evidence& evidence) {
+  const Sides sides = SidesOf(series, windows);
+  const int scale = CommonScale(series);
+  const std::vector<Threshold> thresholds = ThresholdsOf(sides.before, scale, series, windows);
+  const auto parts = static_cast<double>(thresholds.size());
+  evidence.p = 1;
+  double best_p = 2;
+  for (const Threshold& threshold : thresholds) {
+    const ShareTrack track = TrackOf(series, windows, scale, threshold);
+    Part part{threshold, JudgeShare(track, windows), sides.before.Quantile(threshold.quantile),
+              sides.after.Quantile(threshold.quantile)};
+    double p = part.judgement.p * parts;
+    // Fewer beyond a threshold is the other threshold's to say, unless values only spread.
+    if (part.judgement.test.short_history) {
+      const bool up = threshold.above;
+      const bool positive = threshold.place > kZero;
+      if (threshold.quantile != 0.5 || !part.judgement.up) {
+        p = 1;
+      } else if (positive) {
+        p = std::max(p, BeyondBound(series, windows, scale, threshold.place, up) * parts);
+      }
+    }
+    if (!MovedEnough(part, sides.before, series, settings)) p = 1;
+    p = std::min(1.0, p);
+    if (p > best_p || (p == best_p && best_p < 2)) continue;
+    best_p = p;
+    TakeStanding(track, part.judgement, windows, evidence);
+    evidence.p = p;
+    evidence.from = part.from;
+    evidence.to = part.to;
+    evidence.up = part.to > part.from;
+    evidence.effect = (part.to - part.from) / Spread(sides.before);
+    evidence.quantile = NameOf(threshold.quantile);
+  }
+  evidence.tests = parts;
+  evidence.past_quantiles = QuantilesOf(sides.before);
+}
+
+}  // namespace fieldmark::judge

@@ -1,0 +1,114 @@
+#include "fieldmark/judge/evidence.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fieldmark::judge {
+namespace {
+
+constexpr double kDocumentsMin = 30;  // either side, before a signal is judged at all
+
+// The relative move of a distribution that puts `share` of it above (or below) its earlier median.
+double RelativeMove(const std::vector<float>& quantiles, double share) {
+  if (quantiles.empty() || share >= 1) return 1;
+  const auto count = static_cast<double>(quantiles.size());
+  const double median = quantiles[quantiles.size() / 2];
+  const auto at = static_cast<size_t>(std::clamp((1 - share) * (count + 1) - 1, 0.0, count - 1));
+  if (median == 0) return 1;
+  const double value = quantiles[at];
+  return value * median > 0 ? std::abs(median / value - 1) : std::abs(median - value) / std::abs(median);
+}
+
+}  // namespace
+
+bool ShareMovedEnough(double from, double to, const Settings& settings) {
+  const double smaller_side = std::min(std::min(from, to), std::min(1 - from, 1 - to));
+  return std::abs(to - from) >= std::max(settings.share_points_min, settings.share_effect_min * smaller_side);
+}
+
+void TakeStanding(const ShareTrack& track, const ShareJudgement& judgement, const Windows& windows,
+                  Evidence& evidence) {
+  const Tally past = track.Over(windows.before());
+  const auto steps_before = static_cast<double>(windows.before().size());
+  evidence.documents_after = judgement.after.documents;
+  if (steps_before > 0) {
+    evidence.documents_expected = past.documents / steps_before * static_cast<double>(windows.length());
+  }
+  evidence.n_before = judgement.test.before.documents;
+  evidence.n_after = judgement.after.documents;
+  evidence.short_history = judgement.test.short_history;
+  evidence.test = judgement.test;
+  evidence.up = judgement.up;
+  evidence.p = judgement.p;
+  evidence.since_unix_s = {windows.TimeOf(judgement.since_first), windows.TimeOf(judgement.since_last)};
+  evidence.since_best_unix_s = windows.TimeOf(judgement.since_best);
+  if (judgement.test.before.documents < kDocumentsMin) {
+    evidence.standing = Standing::kCannotCompare;
+  } else if (judgement.after.documents < kDocumentsMin) {
+    evidence.standing = Standing::kNotEnough;
+  } else {
+    evidence.standing = Standing::kJudged;
+  }
+}
+
+void WeighLevel(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence) {
+  const LevelJudgement judgement = JudgeLevel(series, windows);
+  evidence.counts_documents = series.kind != Kind::kCount;
+  evidence.n_before = judgement.n_before;
+  evidence.n_after = judgement.n_after;
+  evidence.documents_after = judgement.n_after;
+  evidence.documents_expected = judgement.expected_after;
+  evidence.short_history = judgement.short_history;
+  evidence.from = judgement.from;
+  evidence.to = judgement.to;
+  evidence.up = judgement.to > judgement.from;
+  evidence.effect = judgement.from != 0 ? judgement.to / judgement.from - 1 : (judgement.to != 0 ? 1 : 0);
+  evidence.since_unix_s = {windows.TimeOf(windows.after().from), windows.TimeOf(windows.after().to)};
+  evidence.since_best_unix_s = evidence.since_unix_s.first;
+  evidence.standing = judgement.n_before <= 0      ? Standing::kCannotCompare
+                      : judgement.steps_after <= 0 ? Standing::kNotEnough
+                                                   : Standing::kJudged;
+  evidence.p = std::abs(evidence.effect) < settings.level_effect_min ? 1 : judgement.p;
+  evidence.suspected_at_most = series.kind == Kind::kCount && judgement.short_history;
+  evidence.test = judgement;
+}
+
+double Evidence::Reach(double significance) const {
+  const double part = significance / tests;
+  if (const auto* level = std::get_if<LevelJudgement>(&test)) return level->Reach(part);
+  const auto& share = std::get<ShareTest>(test);
+  const double move = share.Reach(part);
+  if (kind != Kind::kDistribution) return move;
+  return RelativeMove(past_quantiles, std::max(share.expected, 1 - share.expected) + move);
+}
+
+Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings& settings) {
+  Evidence evidence;
+  evidence.signal = series.signal;
+  evidence.subject = series.subject;
+  evidence.field = series.field;
+  evidence.statistic = series.statistic;
+  evidence.unit = series.unit;
+  evidence.kind = series.kind;
+  evidence.polarity = series.polarity;
+  switch (series.kind) {
+    case Kind::kRate:
+      WeighRate(series, windows, settings, evidence);
+      break;
+    case Kind::kDistribution:
+      WeighDistribution(series, windows, settings, evidence);
+      break;
+    case Kind::kMix:
+      WeighMix(series, windows, settings, evidence);
+      break;
+    case Kind::kMean:
+    case Kind::kCount:
+    case Kind::kQuantile:
+      WeighLevel(series, windows, settings, evidence);
+      break;
+  }
+  if (!std::isfinite(evidence.p)) evidence.p = 1;
+  return evidence;
+}
+
+}  // namespace fieldmark::judge

@@ -1,0 +1,69 @@
+// Evidence: what is kept of a signal until the whole family is known.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "fieldmark/judge/judge.h"
+#include "fieldmark/judge/levels.h"
+#include "fieldmark/judge/series.h"
+#include "fieldmark/judge/shares.h"
+#include "fieldmark/judge/windows.h"
+
+namespace fieldmark::judge {
+
+// Decided by amount of data alone, never by effect.
+enum class Standing : uint8_t { kJudged, kNotEnough, kCannotCompare };
+
+struct Evidence {
+  std::string signal, subject, field, statistic, unit;
+  Kind kind = Kind::kRate;
+  Polarity polarity = Polarity::kNeutral;
+
+  Standing standing = Standing::kCannotCompare;
+  double documents_after = 0;
+  double documents_expected = 0;  // in a window as long as the look, going by the past
+  bool counts_documents = true;   // false of volumes: they are about no documents
+  bool short_history = false;
+
+  double p = 1;
+  bool up = true;
+  bool suspected_at_most = false;
+  double from = 0;
+  double to = 0;
+  double effect = 0;
+  std::string quantile;  // of a distribution: "median", "90th percentile" …
+  double n_before = 0;
+  double n_after = 0;
+  std::pair<int64_t, int64_t> since_unix_s{};
+  int64_t since_best_unix_s = 0;
+
+  // What reach is computed from, once the family's size is known.
+  std::variant<ShareTest, LevelJudgement> test;
+  // Of a distribution: the past's quantiles at 1/32 … 31/32, to say a reach in shares as one in values.
+  std::vector<float> past_quantiles;
+  double tests = 1;  // parts that the signal's p is the smallest of
+
+  // The smallest move found four times in five at significance `p`: of shares and mixes in points, of levels
+  // and distributions relative to the earlier level.
+  double Reach(double p) const;
+};
+
+Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings& settings);
+
+// One for each kind, in rates.cc, volumes in levels' terms, distributions.cc and mixes.cc.
+void WeighRate(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence);
+void WeighLevel(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence);
+void WeighDistribution(const Series& series, const Windows& windows, const Settings& settings,
+                       Evidence& evidence);
+void WeighMix(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence);
+
+// Fills what a share's judgement says about the signal's data: standing, counts and dates.
+void TakeStanding(const ShareTrack& track, const ShareJudgement& judgement, const Windows& windows,
+                  Evidence& evidence);
+// Whether a share moved by at least the minimum effect.
+bool ShareMovedEnough(double from, double to, const Settings& settings);
+
+}  // namespace fieldmark::judge

@@ -1,0 +1,31 @@
+// Levels: volumes, means and imported quantiles, compared as ratios with the service's own past.
+#pragma once
+
+#include <cstddef>
+
+#include "fieldmark/judge/series.h"
+#include "fieldmark/judge/windows.h"
+
+namespace fieldmark::judge {
+
+struct LevelJudgement {
+  double from = 0;
+  double to = 0;
+  double p = 1;
+  double n_before = 0;  // observations; of a volume, events counted
+  double n_after = 0;
+  double steps_after = 0;     // with data
+  double expected_after = 0;  // observations that the past has in such a window
+  double scale = 0;           // of the difference when nothing changes
+  double dof = 0;
+  bool logarithmic = true;  // the difference is a logarithm of a ratio
+  bool short_history = false;
+
+  // The smallest relative move found four times in five at significance `p`.
+  double Reach(double significance) const;
+};
+
+// Of kMean, kCount and kQuantile series.
+LevelJudgement JudgeLevel(const Series& series, const Windows& windows);
+
+}  // namespace fieldmark::judge

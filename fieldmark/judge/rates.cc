@@ -1,0 +1,60 @@
+// Rates, and the structure that rates of presence and type show: new and vanished fields, first of a kind.
+#include <algorithm>
+#include <cmath>
+
+#include "fieldmark/judge/evidence.h"
+
+namespace fieldmark::judge {
+namespace {
+
+constexpr double kFirstEventsMin = 5;      // documents, before something never seen is Changed
+constexpr double kAbsentBeforeMin = 1000;  // earlier objects without it, and
+constexpr double kAbsentTimesShare = 30;   // so many times what one occurrence takes
+
+std::vector<double> NumeratorsOf(const Series& series) {
+  if (!series.numerators.empty()) return series.numerators;
+  std::vector<double> numerators(series.values.size());
+  for (size_t step = 0; step < numerators.size() && step < series.weights.size(); ++step) {
+    numerators[step] = std::round(series.values[step] * series.weights[step]);
+  }
+  return numerators;
+}
+
+// What was never seen before, or never absent, needs more than a small p.
+void GateFirsts(const ShareJudgement& judgement, Evidence& evidence) {
+  const Tally& before = judgement.test.before;
+  const double moved = before.events <= 0 ? judgement.after.events
+                       : before.events >= before.documents
+                           ? judgement.after.documents - judgement.after.events
+                           : kFirstEventsMin;
+  if (moved < kFirstEventsMin) evidence.suspected_at_most = true;
+}
+
+void GatePresence(const ShareJudgement& judgement, const Settings& settings, Evidence& evidence) {
+  const Tally& before = judgement.test.before;
+  const double present_after = judgement.after.documents - judgement.after.events;
+  if (before.events >= before.documents) {
+    const double share = present_after / std::max(1.0, judgement.after.documents);
+    const double needed = std::max(kAbsentBeforeMin, share > 0 ? kAbsentTimesShare / share : 0);
+    if (before.documents < needed) evidence.suspected_at_most = true;
+  } else if (present_after <= 0) {
+    const double expected = (1 - before.share()) * judgement.after.documents;
+    if (expected < settings.vanished_expected_min) evidence.p = 1;
+  }
+}
+
+}  // namespace
+
+void WeighRate(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence) {
+  const ShareTrack track(NumeratorsOf(series), series.weights, windows);
+  const ShareJudgement judgement = JudgeShare(track, windows);
+  TakeStanding(track, judgement, windows, evidence);
+  evidence.from = judgement.test.before.share();
+  evidence.to = judgement.after.share();
+  evidence.effect = evidence.to - evidence.from;
+  if (!ShareMovedEnough(evidence.from, evidence.to, settings)) evidence.p = 1;
+  GateFirsts(judgement, evidence);
+  if (series.statistic == "missing") GatePresence(judgement, settings, evidence);
+}
+
+}  // namespace fieldmark::judge

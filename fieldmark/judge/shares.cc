@@ -1,0 +1,321 @@
+// How a share is judged. The documents of one window do not fall independently: the share drifts, errors come
+// in bursts. So the events of the window after the change are held against a beta-binomial whose correlation
+// is what placebo windows of the service's own past show, with an upper confidence limit: a short or rare
+// past means caution, not confidence. Where the past is too short for that, the question changes to one that
+// needs no past: could the odds have moved by no more than a bound that services' shares do move by for no
+// reason?
+#include "fieldmark/judge/shares.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "fieldmark/judge/tails.h"
+
+namespace fieldmark::judge {
+namespace {
+
+constexpr double kMomentsMin =
+    19;                           // independent placebos below which a history is short (issue of a 5 % rank)
+constexpr double kOddsBound = 6;  // taste, checked by the no-op tests with ten minutes of history
+constexpr double kOddsBoundFactor = 1.5;  // of the largest move between adjacent windows
+constexpr double kDocumentsMin = 30;      // either side, with short history
+constexpr double kEventsMin = 10;         // on the larger side, with short history
+// Errors come in bursts even where none was seen yet: an incident's share is of this order. It fades as the
+// past gains chances to have shown two events in one window.
+constexpr double kBurstCorrelation = 0.004;
+constexpr double kChancesToFade = 5;
+constexpr double kKnownChangeZ = 3.5;
+constexpr double kKnownChangeDrift = 0.01;
+constexpr size_t kPlacebosCompared = 200;
+
+double Variance(double share) { return share * (1 - share); }
+
+Tally Smoothed(const Tally& tally) { return {tally.events + 0.5, tally.documents + 1}; }
+
+// A control starts after the last known change that moved this share, so that what a change brought is not
+// held against what was before it.
+size_t FirstComparable(const ShareTrack& track, const Windows& windows) {
+  size_t later = windows.before().to;
+  const auto& changes = windows.known_changes();
+  for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
+    const Tally old_side = track.Over(Window{0, *change});
+    const Tally new_side = track.Over(Window{*change, later});
+    if (old_side.documents <= 0 || new_side.documents <= 0) continue;
+    const Tally both{old_side.events + new_side.events, old_side.documents + new_side.documents};
+    const double variance = Variance(Smoothed(both).share()) *
+                            (1 / old_side.documents + 1 / new_side.documents + kKnownChangeDrift);
+    if (std::abs(old_side.share() - new_side.share()) > kKnownChangeZ * std::sqrt(variance)) return *change;
+  }
+  return 0;
+}
+
+struct Placebo {
+  Tally window;
+  Tally control;
+  double sampling = 0;  // variance of the difference in units of p(1 − p), were documents independent
+  double difference = 0;
+};
+
+struct Drift {
+  std::vector<Placebo> placebos;
+  double moments = 0;      // independent ones among them
+  double correlation = 0;  // upper 90 % limit
+};
+
+// Correlation of neighbours: placebos that move together are fewer than they look.
+double IndependentMoments(const std::vector<Placebo>& placebos) {
+  double products = 0;
+  double squares = 0;
+  for (size_t i = 0; i < placebos.size(); ++i) {
+    const double z = placebos[i].difference / std::sqrt(placebos[i].sampling);
+    squares += z * z;
+    if (i > 0) products += z * placebos[i - 1].difference / std::sqrt(placebos[i - 1].sampling);
+  }
+  const double memory = squares > 0 ? std::clamp(products / squares, 0.0, 0.99) : 0;
+  return static_cast<double>(placebos.size()) * (1 - memory) / (1 + memory);
+}
+
+Drift DriftOf(const ShareTrack& track, const Windows& windows, Control control, size_t first,
+              const Tally& past) {
+  Drift drift;
+  for (const size_t at : windows.Placebos(first)) {
+    if (at < first + 4 * windows.length()) continue;
+    Placebo placebo;
+    placebo.window = track.Over(Window{at, at + windows.length()});
+    placebo.control = track.Over(windows.ControlsOf(control, at, first));
+    if (placebo.window.documents <= 0 || placebo.control.documents <= 0) continue;
+    placebo.sampling = 1 / placebo.window.documents + 1 / placebo.control.documents;
+    placebo.difference = placebo.window.share() - placebo.control.share();
+    drift.placebos.push_back(placebo);
+  }
+  if (drift.placebos.empty()) return drift;
+
+  // E[difference²] = p(1 − p)(sampling + correlation): the method of moments over all placebos.
+  const double unit = Variance(Smoothed(past).share());
+  double ratio = 0;
+  double precision = 0;
+  for (const Placebo& placebo : drift.placebos) {
+    ratio += placebo.difference * placebo.difference / (unit * placebo.sampling);
+    precision += 1 / placebo.sampling;
+  }
+  const auto count = static_cast<double>(drift.placebos.size());
+  drift.moments = IndependentMoments(drift.placebos);
+  const double rarer_events = std::min(past.events, past.documents - past.events);
+  const double dof = std::max(1.0, std::min(drift.moments, rarer_events));
+  const double dispersion = ratio / count * dof / ChiSquareLowerTenth(dof);
+  drift.correlation = std::max(0.0, (dispersion - 1) / (precision / count));
+  return drift;
+}
+
+// What bursts could be hiding in a past in which they would hardly have shown.
+double HiddenBursts(const std::vector<Placebo>& placebos, double share) {
+  const double rarer = std::min(share, 1 - share);
+  double chances = 0;
+  for (const Placebo& placebo : placebos) {
+    const double expected = placebo.window.documents * rarer;
+    chances += expected * expected / 2;
+  }
+  return kBurstCorrelation / (1 + chances / kChancesToFade);
+}
+
+double LargestOddsMove(const ShareTrack& track, const Windows& windows, size_t first) {
+  double largest = 1;
+  std::optional<Tally> earlier;
+  for (const size_t at : windows.Placebos(first)) {
+    const Tally tally = track.Over(Window{at, at + windows.length()});
+    if (tally.documents < kDocumentsMin) continue;
+    if (earlier) {
+      const double cells[] = {tally.events + 0.5, tally.documents - tally.events + 0.5, earlier->events + 0.5,
+                              earlier->documents - earlier->events + 0.5};
+      const double log_odds = std::abs(std::log(cells[0] * cells[3] / (cells[1] * cells[2])));
+      const double error = std::sqrt(1 / cells[0] + 1 / cells[1] + 1 / cells[2] + 1 / cells[3]);
+      largest = std::max(largest, std::exp(log_odds - error));
+    }
+    earlier = tally;
+  }
+  return largest;
+}
+
+struct Chosen {
+  ShareTest test;
+  std::vector<Placebo> placebos;
+};
+
+Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
+  const size_t first = FirstComparable(track, windows);
+  const Tally past = track.Over(Window{first, windows.before().to});
+  Chosen chosen;
+  chosen.test.documents_after = track.Over(windows.after()).documents;
+  double best_variance = 0;
+  for (const Control control : kControls) {
+    const Tally before = track.Over(windows.ControlsOf(control, windows.after().from, first));
+    if (before.documents <= 0) continue;
+    Drift drift = DriftOf(track, windows, control, first, past);
+    if (drift.moments < kMomentsMin) continue;
+    const double variance = drift.correlation + 1 / before.documents;
+    if (!chosen.placebos.empty() && variance >= best_variance) continue;
+    best_variance = variance;
+    chosen.test.before = before;
+    chosen.placebos = std::move(drift.placebos);
+  }
+  ShareTest& test = chosen.test;
+  if (chosen.placebos.empty()) {
+    test.before = past;
+    test.expected = Smoothed(past).share();
+    test.short_history = true;
+    test.odds_bound = std::max(kOddsBound, kOddsBoundFactor * LargestOddsMove(track, windows, first));
+  } else {
+    test.expected = Smoothed(test.before).share();
+    test.correlation = best_variance + HiddenBursts(chosen.placebos, Smoothed(past).share());
+  }
+  return chosen;
+}
+
+// A move that the past has seen without a change is no rarer than that.
+double SeenBefore(const Chosen& chosen, double events_after, double p) {
+  const ShareTest& test = chosen.test;
+  const double after_difference = std::abs(events_after / test.documents_after - test.expected);
+  const double after_scale = std::sqrt(1 / test.documents_after + test.correlation);
+  size_t compared = 0;
+  size_t seen = 0;
+  for (const Placebo& placebo : chosen.placebos) {
+    const double scale = std::sqrt(placebo.sampling + test.correlation);
+    if (std::abs(placebo.difference) * after_scale < 0.7 * after_difference * scale) continue;
+    if (++compared > kPlacebosCompared) return 1;
+    ShareTest then = test;
+    then.documents_after = placebo.window.documents;
+    then.before = placebo.control;
+    then.expected = Smoothed(placebo.control).share();
+    if (then.ProbabilityOf(placebo.window.events) <= p) ++seen;
+  }
+  return static_cast<double>(seen) / static_cast<double>(chosen.placebos.size() + 1);
+}
+
+void DateIt(const ShareTrack& track, const Windows& windows, ShareJudgement& judgement) {
+  const Window after = windows.after();
+  judgement.since_first = judgement.since_best = after.from;
+  judgement.since_last = after.to;
+  const double old_share = std::clamp(judgement.test.expected, 1e-9, 1 - 1e-9);
+  std::vector<double> likelihood;
+  for (size_t step = after.from; step < after.to; ++step) {
+    const Tally still_old = track.Over(Window{after.from, step});
+    const Tally already_new = track.Over(Window{step, after.to});
+    const double new_share = std::clamp(Smoothed(already_new).share(), 1e-9, 1 - 1e-9);
+    const auto log_likelihood = [](const Tally& tally, double share) {
+      return tally.events * std::log(share) + (tally.documents - tally.events) * std::log1p(-share);
+    };
+    likelihood.push_back(log_likelihood(still_old, old_share) + log_likelihood(already_new, new_share));
+  }
+  if (likelihood.empty()) return;
+  const double best = *std::max_element(likelihood.begin(), likelihood.end());
+  bool started = false;
+  for (size_t i = 0; i < likelihood.size(); ++i) {
+    if (likelihood[i] == best) judgement.since_best = after.from + i;
+    if (likelihood[i] < best - 2) continue;  // two log units: about a 95 % interval
+    if (!started) judgement.since_first = after.from + i;
+    started = true;
+    judgement.since_last = after.from + i + 1;
+  }
+  // Right at the change, the last old step is where the interval begins.
+  if (judgement.since_first == after.from && after.from > 0) --judgement.since_first;
+}
+
+}  // namespace
+
+ShareTrack::ShareTrack(std::span<const double> events, std::span<const double> documents,
+                       const Windows& windows) {
+  events_.assign(windows.steps() + 1, 0);
+  documents_.assign(windows.steps() + 1, 0);
+  for (size_t step = 0; step < windows.steps(); ++step) {
+    const bool usable = windows.clean(step) && step < documents.size() && step < events.size() &&
+                        documents[step] > 0 && std::isfinite(documents[step]) && std::isfinite(events[step]);
+    events_[step + 1] = events_[step] + (usable ? std::clamp(events[step], 0.0, documents[step]) : 0);
+    documents_[step + 1] = documents_[step] + (usable ? documents[step] : 0);
+  }
+}
+
+Tally ShareTrack::Over(const Window& window) const {
+  if (window.empty()) return {};
+  // Differences of sums: what is less than a millionth of an event is rounding.
+  const double documents = documents_[window.to] - documents_[window.from];
+  const double events = events_[window.to] - events_[window.from];
+  if (documents < 1e-6) return {};
+  return {events < 1e-6 ? 0 : std::min(events, documents), documents};
+}
+
+Tally ShareTrack::Over(const ControlWindows& windows) const {
+  Tally sum;
+  for (const Window& window : windows) {
+    const Tally tally = Over(window);
+    sum.events += tally.events;
+    sum.documents += tally.documents;
+  }
+  return sum;
+}
+
+double ShareTest::ProbabilityOf(double events_after) const {
+  const double share = documents_after > 0 ? events_after / documents_after : 0;
+  const bool up = share > expected;
+  double tail = 1;
+  if (!short_history) {
+    const BetaBinomial distribution{documents_after, expected, correlation};
+    tail = up ? UpperMidP(distribution, events_after) : LowerMidP(distribution, events_after);
+  } else {
+    const double others_after = documents_after - events_after;
+    const double others_before = before.documents - before.events;
+    const bool enough = documents_after >= kDocumentsMin && before.documents >= kDocumentsMin &&
+                        std::max(events_after, before.events) >= kEventsMin &&
+                        std::max(others_after, others_before) >= kEventsMin;
+    if (!enough) return 1;
+    tail = up ? OddsUpperMidP(events_after, documents_after, before.events, before.documents, odds_bound)
+              : OddsUpperMidP(others_after, documents_after, others_before, before.documents, odds_bound);
+  }
+  return std::min(1.0, 2 * tail);
+}
+
+double ShareTest::Reach(double p) const {
+  if (documents_after <= 0) return 1;
+  const bool upwards = expected <= 0.5;
+  const auto found = [&](double moved) {
+    return ProbabilityOf(upwards ? moved : documents_after - moved) <= p;
+  };
+  const double start = documents_after * (upwards ? expected : 1 - expected);
+  double low = start;
+  double high = documents_after;
+  if (!found(high)) return 1;
+  while (high - low > std::max(0.5, 0.002 * documents_after)) {
+    const double middle = (low + high) / 2;
+    (found(std::floor(middle)) ? high : low) = middle;
+  }
+  const double share = high / documents_after;
+  const double power = 0.84 * std::sqrt(Variance(share) * (1 / documents_after + correlation));
+  return std::min(1.0, share + power) - start / documents_after;
+}
+
+double ShareTest::DocumentsNeeded(double p) const {
+  ShareTest more = *this;
+  for (double documents = kDocumentsMin; documents < 1e7; documents *= 1.25) {
+    more.documents_after = documents;
+    if (more.ProbabilityOf(expected <= 0.5 ? documents : 0) <= p) return documents;
+  }
+  return 1e7;
+}
+
+ShareJudgement JudgeShare(const ShareTrack& track, const Windows& windows) {
+  const Chosen chosen = ChooseControl(track, windows);
+  ShareJudgement judgement;
+  judgement.test = chosen.test;
+  judgement.after = track.Over(windows.after());
+  judgement.up = judgement.after.share() > chosen.test.expected;
+  if (judgement.after.documents > 0 && chosen.test.before.documents > 0) {
+    judgement.p = chosen.test.ProbabilityOf(judgement.after.events);
+    if (!chosen.test.short_history && judgement.p < 0.05) {
+      judgement.p = std::max(judgement.p, SeenBefore(chosen, judgement.after.events, judgement.p));
+    }
+  }
+  DateIt(track, windows, judgement);
+  return judgement;
+}
+
+}  // namespace fieldmark::judge

@@ -1,0 +1,65 @@
+// Shares: so many of so many documents. Everything that is no level comes down to one: a rate is a share, a
+// shift of a distribution is the share above its earlier median, a changed mix is one category's share.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "fieldmark/judge/windows.h"
+
+namespace fieldmark::judge {
+
+struct Tally {
+  double events = 0;
+  double documents = 0;
+
+  double share() const { return documents > 0 ? events / documents : 0; }
+};
+
+// Events and documents a step, as prefix sums; steps that are not clean before the change count as without
+// data.
+class ShareTrack {
+ public:
+  ShareTrack(std::span<const double> events, std::span<const double> documents, const Windows& windows);
+
+  Tally Over(const Window& window) const;
+  Tally Over(const ControlWindows& windows) const;
+
+ private:
+  std::vector<double> events_;
+  std::vector<double> documents_;
+};
+
+// What the probability of any number of events after the change depends on: of the past and of the amount of
+// data.
+struct ShareTest {
+  double documents_after = 0;
+  Tally before;
+  double expected = 0;     // share
+  double correlation = 0;  // of documents in one window: drift, bursts and the control's own uncertainty
+  bool short_history = false;
+  double odds_bound = 1;  // with short history: odds may have moved by so much for no reason
+
+  // Two-sided.
+  double ProbabilityOf(double events_after) const;
+  // The smallest move of the share, up where it is below a half, down where it is above, that would be found
+  // four times in five at significance `p`; 1 when none would.
+  double Reach(double p) const;
+  // The documents needed to find a move of everything at significance `p`.
+  double DocumentsNeeded(double p) const;
+};
+
+struct ShareJudgement {
+  ShareTest test;
+  Tally after;
+  double p = 1;
+  bool up = true;
+  size_t since_first = 0;  // steps between which the change point lies, and its likeliest one
+  size_t since_last = 0;
+  size_t since_best = 0;
+};
+
+ShareJudgement JudgeShare(const ShareTrack& track, const Windows& windows);
+
+}  // namespace fieldmark::judge

@@ -1,0 +1,75 @@
+#include "fieldmark/judge/windows.h"
+
+#include <algorithm>
+
+namespace fieldmark::judge {
+namespace {
+
+constexpr size_t kJustBeforeWindows =
+    8;  // long enough that its own noise adds an eighth, short enough to follow drift
+constexpr size_t kDaysMin = 3;
+constexpr size_t kDaysMax = 7;
+constexpr int64_t kDaySeconds = 86'400;
+
+int64_t CeilDiv(int64_t value, int64_t by) { return value / by + (value % by > 0 ? 1 : 0); }
+
+}  // namespace
+
+Windows::Windows(const Timeline& timeline, const Change& change)
+    : start_unix_s_(timeline.start_unix_s), step_s_(std::max<int64_t>(1, timeline.step_s)) {
+  const auto step_at = [&](int64_t time) {
+    return static_cast<size_t>(
+        std::clamp<int64_t>(CeilDiv(time - start_unix_s_, step_s_), 0, static_cast<int64_t>(timeline.steps)));
+  };
+  length_ = static_cast<size_t>(std::max<int64_t>(1, change.look_s / step_s_));
+  if (kDaySeconds % step_s_ == 0) day_steps_ = static_cast<size_t>(kDaySeconds / step_s_);
+  after_.from = step_at(change.at_unix_s);
+  after_.to = std::min(timeline.steps, after_.from + length_);
+
+  clean_.assign(timeline.steps, true);
+  for (const auto& [from, to] : timeline.excluded_unix_s) {
+    const size_t begin = static_cast<size_t>(
+        std::clamp<int64_t>((from - start_unix_s_) / step_s_, 0, static_cast<int64_t>(timeline.steps)));
+    const size_t end = std::min(step_at(to), after_.from);
+    for (size_t step = begin; step < end; ++step) clean_[step] = false;
+  }
+  for (const int64_t time : timeline.known_changes_unix_s) {
+    const size_t step = step_at(time);
+    if (step > 0 && step < after_.from) known_changes_.push_back(step);
+  }
+  std::sort(known_changes_.begin(), known_changes_.end());
+}
+
+ControlWindows Windows::ControlsOf(Control control, size_t at, size_t first) const {
+  ControlWindows found;
+  const auto add = [&](size_t from, size_t to) {
+    const Window window{std::max(from, first), std::min(to, at)};
+    if (!window.empty()) found.windows[found.count++] = window;
+  };
+  switch (control) {
+    case Control::kWholePast:
+      add(first, at);
+      break;
+    case Control::kJustBefore:
+      add(at - std::min(at, kJustBeforeWindows * length_), at);
+      break;
+    case Control::kSameClock:
+      if (day_steps_ == 0 || length_ * 4 > day_steps_) break;
+      for (size_t day = 1; day <= kDaysMax; ++day) {
+        if (at < day * day_steps_ + length_ || at - day * day_steps_ - length_ < first) break;
+        add(at - day * day_steps_ - length_, at - day * day_steps_ + 2 * length_);
+      }
+      if (found.count < kDaysMin) found.count = 0;
+      break;
+  }
+  return found;
+}
+
+std::vector<size_t> Windows::Placebos(size_t first) const {
+  std::vector<size_t> starts;
+  for (size_t at = after_.from; at >= first + length_; at -= length_) starts.push_back(at - length_);
+  std::reverse(starts.begin(), starts.end());
+  return starts;
+}
+
+}  // namespace fieldmark::judge
