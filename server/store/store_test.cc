@@ -224,6 +224,7 @@ TEST_P(StoreTest, AKeyIsMadeOnceForEachServiceAndEnvironment) {
 TEST_P(StoreTest, ReadsOnlyTheFamiliesAskedFor) {
   SampleBatches samples(11);
   Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 1);
+  batch.header.hash_key_id = 77;
   batch.buckets[kNoon]["POST /orders request"] = samples.Bodies(20);
   MustAppend(batch);
   for (const bool folded : {false, true}) {
@@ -268,6 +269,7 @@ class RandomHistory {
 
   Batch Next() {
     Batch batch;
+    batch.header.hash_key_id = 77;  // zero says that nothing inside is hashed
     batch.header.stream = samples_.Often() ? kOrders : kOrdersBefore;
     batch.header.source = samples_.Rarely() ? Source::kReplay : Source::kLive;
     batch.header.instance[0] = static_cast<uint8_t>(samples_.Below(3));
