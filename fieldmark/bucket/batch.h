@@ -54,8 +54,8 @@ inline constexpr size_t kBatchBytesMax = 8u << 20;  // decoded
 
 // Magic, version, then zstd of the sections.
 std::string EncodeBatch(const Batch& batch);
-// kUnsupported for another format version, kTooLarge for more than `decoded_bytes_max` after decompression, else
-// kDataLoss or kInvalidArgument. Uses at most 16 × decoded_bytes_max of memory.
+// kUnsupported for another format version, kTooLarge for more than `decoded_bytes_max` after decompression,
+// else kDataLoss or kInvalidArgument. Uses at most 16 × decoded_bytes_max of memory.
 Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max = kBatchBytesMax);
 
 // The bytes of several families, subjects and minutes are never needed apart from their header on the way in:

@@ -1,6 +1,6 @@
-// Outbox: the worker's side of exactly once (DESIGN §6). One pending set of buckets that merges, at most one frozen
-// batch whose bytes never change until the server has given a definitive answer.
-// Pure: whoever owns it does the sending. Not safe for use by several threads at once.
+// Outbox: the worker's side of exactly once (DESIGN §6). One pending set of buckets that merges, at most one
+// frozen batch whose bytes never change until the server has given a definitive answer. Pure: whoever owns it
+// does the sending. Not safe for use by several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -12,22 +12,25 @@
 namespace fieldmark::bucket {
 
 struct OutboxOptions {
-  size_t pending_bytes_max = 4u << 20;  // memory of the backlog, from where on it coarsens; 4 MiB: days of a busy worker
-  size_t frozen_bytes_max = 1u << 20;   // of a batch, packed; only what cannot be divided is larger
-  size_t minutes_max = SIZE_MAX;        // in one batch
+  size_t pending_bytes_max =
+      4u << 20;  // memory of the backlog, from where on it coarsens; 4 MiB: days of a busy worker
+  size_t frozen_bytes_max = 1u << 20;  // of a batch, packed; only what cannot be divided is larger
+  size_t minutes_max = SIZE_MAX;       // in one batch
 };
 
 class Outbox {
  public:
-  // `identity` gives every batch its stream, instance and labels; its sequence, times and key are filled in here.
+  // `identity` gives every batch its stream, instance and labels; its sequence, times and key are filled in
+  // here.
   explicit Outbox(BatchHeader identity, const OutboxOptions& options = {});
 
-  // Merges what was recorded. Beyond `pending_bytes_max` the backlog coarsens: minutes become five minutes, hours, days
-  // (recorded under the first minute of the stretch); no count is dropped. Hashed summaries compare under one key only:
-  // when the key changes, those waiting under the former one are let go.
+  // Merges what was recorded. Beyond `pending_bytes_max` the backlog coarsens: minutes become five minutes,
+  // hours, days (recorded under the first minute of the stretch); no count is dropped. Hashed summaries
+  // compare under one key only: when the key changes, those waiting under the former one are let go.
   void Add(const Buckets& buckets, uint64_t hash_key_id);
 
-  // The bytes to send: the frozen batch again, or a new one frozen from pending. None when there is nothing to say.
+  // The bytes to send: the frozen batch again, or a new one frozen from pending. None when there is nothing
+  // to say.
   struct Frozen {
     uint64_t sequence;
     const std::string& bytes;
@@ -36,7 +39,8 @@ class Outbox {
 
   // What the server answered to the frozen batch; 0 when no answer came (time-out, connection lost).
   //   2xx                    applied, or a duplicate: dropped
-  //   400, 413, 415, 422     not applied: thawed into pending when every earlier attempt was answered (413 halves what
+  //   400, 413, 415, 422     not applied: thawed into pending when every earlier attempt was answered (413
+  //   halves what
   //                          the next batch may hold), else dropped and counted as uncertain
   //   401, 403, 404, 429     not applied: kept, to be sent again byte for byte
   //   anything else          kept likewise; it leaves open whether the batch was applied, as no answer does
@@ -62,8 +66,8 @@ class Outbox {
   std::optional<Batch> frozen_;
   std::string frozen_bytes_;
   bool earlier_attempt_unanswered_ = false;
-  size_t frozen_memory_ = 0;                // what the frozen buckets take
-  size_t batch_memory_max_ = SIZE_MAX;      // what the next ones may; halved by 413, grows again
+  size_t frozen_memory_ = 0;            // what the frozen buckets take
+  size_t batch_memory_max_ = SIZE_MAX;  // what the next ones may; halved by 413, grows again
   uint64_t uncertain_batches_ = 0;
   uint64_t rejected_batches_ = 0;
 };

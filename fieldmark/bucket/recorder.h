@@ -1,5 +1,5 @@
-// Recorder: requests and bodies in, buckets out. Time is an argument, so history is replayed through the very same path.
-// Not safe for use by several threads at once.
+// Recorder: requests and bodies in, buckets out. Time is an argument, so history is replayed through the very
+// same path. Not safe for use by several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace fieldmark::bucket {
 
 // What became of a body on its way here.
 enum class BodyState : uint8_t {
-  kNone = 0,         // there was none
-  kCaptured = 1,     // `bytes` is the whole body
+  kNone = 0,      // there was none
+  kCaptured = 1,  // `bytes` is the whole body
   kNotJson = 2,
   kCompressed = 3,
   kNotCaptured = 4,  // streamed past the limit, or cut off
@@ -25,21 +25,21 @@ enum class BodyState : uint8_t {
 
 struct Body {
   BodyState state = BodyState::kNone;
-  std::string_view bytes;      // with kCaptured
-  uint64_t wire_bytes = 0;     // what went over the wire
+  std::string_view bytes{};  // with kCaptured
+  uint64_t wire_bytes = 0;   // what went over the wire
 };
 
 struct RequestEvent {
-  std::string_view route;   // "POST /orders/{id}": method and path template, never the raw path
-  uint16_t status = 0;      // 0: no response was started
+  std::string_view route{};  // "POST /orders/{id}": method and path template, never the raw path
+  uint16_t status = 0;       // 0: no response was started
   UnixMs ended_unix_ms = 0;
-  double first_byte_ms = -1;   // negative: it never happened
+  double first_byte_ms = -1;  // negative: it never happened
   double last_byte_ms = -1;
   double app_return_ms = -1;
   bool cancelled = false;
-  std::string_view exception;  // type name, or empty
-  Body request;
-  Body response;
+  std::string_view exception{};  // type name, or empty
+  Body request{};
+  Body response{};
   uint64_t times = 1;  // the same event, so often
 };
 
@@ -49,15 +49,15 @@ class Recorder {
   ~Recorder();
 
   void Record(const RequestEvent& event);
-  // This worker was watching during [from, to): split over the minutes. Idle workers call it too. At most the last 35
-  // days of the stretch count.
+  // This worker was watching during [from, to): split over the minutes. Idle workers call it too. At most the
+  // last 35 days of the stretch count.
   void Watch(UnixMs from, UnixMs to);
   void RecordRun(std::string_view job, UnixMs ended_unix_ms, double duration_ms, bool succeeded);
   void RecordEvent(std::string_view subject, std::string_view kind, UnixMs at_unix_ms, uint64_t times = 1);
   void CountDropped(UnixMs at_unix_ms);
 
-  // Until a key is known the hashed family stays empty. Drain before changing one for another: what was hashed under
-  // the former key is let go.
+  // Until a key is known the hashed family stays empty. Drain before changing one for another: what was
+  // hashed under the former key is let go.
   void SetHashKey(const HashKey& key);
   uint64_t hash_key_id() const;  // 0 without a key
 

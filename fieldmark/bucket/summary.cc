@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "fieldmark/base/count.h"
+
 namespace fieldmark::bucket {
 namespace {
 
@@ -11,8 +13,10 @@ using sketch::Histogram;
 // What a node of a std::map costs beside key and value, as libstdc++ and glibc's malloc have it.
 constexpr size_t kNodeBytes = 48;
 
+void Count(uint64_t& into, uint64_t more) { into = AddSaturating(into, more); }
+
 void MergeCounts(EventCounts& into, const EventCounts& from) {
-  for (const auto& [key, count] : from) into[key] += count;
+  for (const auto& [key, count] : from) Count(into[key], count);
 }
 
 template <class T>
@@ -43,16 +47,16 @@ size_t HeapBytes(const profile::Fields& fields) {
 }  // namespace
 
 uint64_t RequestSummary::count() const {
-  uint64_t count = 0;
-  for (const auto& [status, requests] : by_status) count += requests;
-  return count;
+  uint64_t sum = 0;
+  for (const auto& [status, requests] : by_status) Count(sum, requests);
+  return sum;
 }
 
 void RequestSummary::Merge(const RequestSummary& other) {
-  for (const auto& [status, count_of] : other.by_status) by_status[status] += count_of;
+  for (const auto& [status, requests] : other.by_status) Count(by_status[status], requests);
   MergeCounts(by_exception, other.by_exception);
-  cancelled += other.cancelled;
-  busy_us += other.busy_us;
+  Count(cancelled, other.cancelled);
+  Count(busy_us, other.busy_us);
   first_byte_ms.Merge(other.first_byte_ms);
   last_byte_ms.Merge(other.last_byte_ms);
   app_return_ms.Merge(other.app_return_ms);
@@ -61,24 +65,24 @@ void RequestSummary::Merge(const RequestSummary& other) {
 }
 
 void BodySummary::Merge(const BodySummary& other) {
-  documents += other.documents;
-  for (size_t kind = 0; kind < malformed.size(); ++kind) malformed[kind] += other.malformed[kind];
-  not_json += other.not_json;
-  compressed += other.compressed;
-  not_captured += other.not_captured;
+  Count(documents, other.documents);
+  for (size_t kind = 0; kind < malformed.size(); ++kind) Count(malformed[kind], other.malformed[kind]);
+  Count(not_json, other.not_json);
+  Count(compressed, other.compressed);
+  Count(not_captured, other.not_captured);
   profile::MergeFields(fields, other.fields);
 }
 
 void WatchSummary::Merge(const WatchSummary& other) {
-  observed_ms += other.observed_ms;
-  dropped_events += other.dropped_events;
-  folded_subjects += other.folded_subjects;
+  Count(observed_ms, other.observed_ms);
+  Count(dropped_events, other.dropped_events);
+  Count(folded_subjects, other.folded_subjects);
 }
 
 void RunSummary::Merge(const RunSummary& other) {
-  started += other.started;
-  succeeded += other.succeeded;
-  failed += other.failed;
+  Count(started, other.started);
+  Count(succeeded, other.succeeded);
+  Count(failed, other.failed);
   last_finished_unix_ms = std::max(last_finished_unix_ms, other.last_finished_unix_ms);
   duration_ms.Merge(other.duration_ms);
 }

@@ -17,14 +17,14 @@ namespace fieldmark::bucket {
 // Requests of one route. Durations in milliseconds, sizes in bytes.
 struct RequestSummary {
   // Counts family.
-  std::map<uint16_t, uint64_t> by_status;                      // 0 = no response was started
-  std::map<std::string, uint64_t, std::less<>> by_exception;   // type name, never the text
-  uint64_t cancelled = 0;  // the client left first
-  uint64_t busy_us = 0;    // time inside requests
+  std::map<uint16_t, uint64_t> by_status;                     // 0 = no response was started
+  std::map<std::string, uint64_t, std::less<>> by_exception;  // type name, never the text
+  uint64_t cancelled = 0;                                     // the client left first
+  uint64_t busy_us = 0;                                       // time inside requests
   // Distributions family; never concealed: they are ours, not the payload's.
-  sketch::Histogram first_byte_ms;   // request begun → response headers
-  sketch::Histogram last_byte_ms;    // → last byte of the response: what the page calls latency
-  sketch::Histogram app_return_ms;   // → the application returned, background tasks included
+  sketch::Histogram first_byte_ms;  // request begun → response headers
+  sketch::Histogram last_byte_ms;   // → last byte of the response: what the page calls latency
+  sketch::Histogram app_return_ms;  // → the application returned, background tasks included
   sketch::Histogram request_bytes;
   sketch::Histogram response_bytes;
 
@@ -36,11 +36,11 @@ struct RequestSummary {
 // Bodies of one subject: a route's requests, or its responses of one status class.
 struct BodySummary {
   // Counts family.
-  uint64_t documents = 0;                                    // profiled
-  std::array<uint64_t, json::kMalformedKinds> malformed{};   // by json::Malformed; [kNone] stays 0
-  uint64_t not_json = 0;      // another content type
-  uint64_t compressed = 0;    // not profiled: compressed
-  uint64_t not_captured = 0;  // streamed past the limit, or cut off
+  uint64_t documents = 0;                                   // profiled
+  std::array<uint64_t, json::kMalformedKinds> malformed{};  // by json::Malformed; [kNone] stays 0
+  uint64_t not_json = 0;                                    // another content type
+  uint64_t compressed = 0;                                  // not profiled: compressed
+  uint64_t not_captured = 0;                                // streamed past the limit, or cut off
   profile::Fields fields;
 
   void Merge(const BodySummary& other);
@@ -50,8 +50,8 @@ struct BodySummary {
 // How long workers were watching, which tells zero traffic from no data.
 struct WatchSummary {
   uint64_t observed_ms = 0;
-  uint64_t dropped_events = 0;      // recorded nowhere: a fault of ours, counted
-  uint64_t folded_subjects = 0;     // requests recorded under "(other)" for want of a subject
+  uint64_t dropped_events = 0;   // recorded nowhere: a fault of ours, counted
+  uint64_t folded_subjects = 0;  // requests recorded under "(other)" for want of a subject
 
   void Merge(const WatchSummary& other);
   bool operator==(const WatchSummary&) const = default;
@@ -85,8 +85,8 @@ struct SubjectSummary {
   bool operator==(const SubjectSummary&) const = default;
 };
 
-// Subject names: "" is the service itself (its watch), "POST /orders/{id}" a route's requests, "POST /orders/{id} request"
-// and "POST /orders/{id} response 2xx" its bodies, "job nightly-export" a job.
+// Subject names: "" is the service itself (its watch), "POST /orders/{id}" a route's requests, "POST
+// /orders/{id} request" and "POST /orders/{id} response 2xx" its bodies, "job nightly-export" a job.
 using Bucket = std::map<std::string, SubjectSummary, std::less<>>;
 using Buckets = std::map<Minute, Bucket>;
 void MergeBucket(Bucket& into, const Bucket& from);
@@ -96,15 +96,15 @@ void MergeBuckets(Buckets& into, const Buckets& from);
 size_t MemoryBytes(const SubjectSummary& subject);
 size_t MemoryBytes(const Bucket& bucket);
 
-// One subject over one stretch, of one family: the unit that a store keeps. Concatenating families loses nothing:
-// decoding all three into one summary gives it back.
+// One subject over one stretch, of one family: the unit that a store keeps. Concatenating families loses
+// nothing: decoding all three into one summary gives it back.
 void EncodeSubject(const SubjectSummary& subject, profile::Family family, ByteWriter& out);
 bool HasFamily(const SubjectSummary& subject, profile::Family family);
-// Merges what `in` holds of `family`, up to its end, into `subject`; fails the reader on anything that EncodeSubject
-// cannot have written, and then leaves `subject` as it was.
+// Merges what `in` holds of `family`, up to its end, into `subject`; fails the reader on anything that
+// EncodeSubject cannot have written, and then leaves `subject` as it was.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject);
-// The same within a budget: takes what it allocates off `memory_left` and fails the reader when that is not enough,
-// leaving 0.
+// The same within a budget: takes what it allocates off `memory_left` and fails the reader when that is not
+// enough, leaving 0.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject, size_t& memory_left);
 
 }  // namespace fieldmark::bucket

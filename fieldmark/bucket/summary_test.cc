@@ -1,0 +1,170 @@
+#include "fieldmark/bucket/summary.h"
+
+#include <gtest/gtest.h>
+
+#include "fieldmark/bucket/summary_testing.h"
+
+namespace fieldmark::bucket {
+namespace {
+
+using profile::Family;
+constexpr std::array kAllFamilies = {Family::kCounts, Family::kDistributions, Family::kHashed};
+
+template <class T>
+void ExpectMonoidOf(T (*make)(Random&), int rounds = 150) {
+  ExpectMonoid<T>(
+      make, [](T& into, const T& from) { into.Merge(from); }, rounds);
+}
+
+TEST(Summary, RequestsMergeTheSameInAnyOrder) { ExpectMonoidOf<RequestSummary>(RandomRequest); }
+TEST(Summary, FieldsMergeTheSameInAnyOrder) { ExpectMonoidOf<profile::FieldSummary>(RandomField); }
+TEST(Summary, BodiesMergeTheSameInAnyOrder) { ExpectMonoidOf<BodySummary>(RandomBody); }
+TEST(Summary, WatchesMergeTheSameInAnyOrder) { ExpectMonoidOf<WatchSummary>(RandomWatch); }
+TEST(Summary, RunsMergeTheSameInAnyOrder) { ExpectMonoidOf<RunSummary>(RandomRun); }
+TEST(Summary, SubjectsMergeTheSameInAnyOrder) { ExpectMonoidOf<SubjectSummary>(RandomSubject); }
+TEST(Summary, EventsMergeTheSameInAnyOrder) {
+  const auto merge = [](EventCounts& into, const EventCounts& from) {
+    SubjectSummary a, b;
+    a.events = into;
+    b.events = from;
+    a.Merge(b);
+    into = a.events;
+  };
+  ExpectMonoid<EventCounts>(RandomEvents, merge, 150);
+}
+TEST(Summary, BucketsMergeTheSameInAnyOrder) {
+  ExpectMonoid<Bucket>(RandomBucket, MergeBucket, 80);
+  ExpectMonoid<Buckets>(RandomBuckets, MergeBuckets, 80);
+}
+
+std::string BytesOf(const SubjectSummary& subject, Family family) {
+  ByteWriter out;
+  EncodeSubject(subject, family, out);
+  return std::move(out).Take();
+}
+
+bool Decodes(const std::string& bytes, Family family, SubjectSummary& subject) {
+  ByteReader in(bytes);
+  DecodeSubject(in, family, subject);
+  return in.ok() && in.done();
+}
+
+// Request histograms keep sums, which are equal only within their error; without them, bytes are equal too.
+TEST(Summary, MergedInAnyOrderTheBytesAreTheSame) {
+  Random random(73);
+  for (int round = 0; round < 100; ++round) {
+    std::vector<SubjectSummary> parts;
+    for (uint64_t left = 2 + Below(random, 5); left > 0; --left) {
+      parts.push_back(RandomSubject(random));
+      parts.back().request.reset();
+      parts.back().run.reset();
+    }
+    SubjectSummary forwards, backwards;
+    for (auto part = parts.begin(); part != parts.end(); ++part) forwards.Merge(*part);
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) backwards.Merge(*part);
+    for (const Family family : kAllFamilies) EXPECT_EQ(BytesOf(forwards, family), BytesOf(backwards, family));
+  }
+}
+
+TEST(Summary, ItsFamiliesTogetherGiveTheSubjectBack) {
+  Random random(79);
+  for (int round = 0; round < 300; ++round) {
+    const SubjectSummary subject = RandomSubject(random);
+    SubjectSummary back;
+    std::vector<Family> order(kAllFamilies.begin(), kAllFamilies.end());
+    std::shuffle(order.begin(), order.end(), random);
+    for (const Family family : order) {
+      const std::string bytes = BytesOf(subject, family);
+      EXPECT_EQ(HasFamily(subject, family), bytes.size() > 1);
+      ASSERT_TRUE(Decodes(bytes, family, back));
+    }
+    EXPECT_EQ(back, subject);
+  }
+}
+
+TEST(Summary, DecodingMergesIntoWhatIsThere) {
+  Random random(83);
+  for (int round = 0; round < 100; ++round) {
+    const SubjectSummary a = RandomSubject(random);
+    const SubjectSummary b = RandomSubject(random);
+    SubjectSummary merged = a;
+    merged.Merge(b);
+    SubjectSummary decoded;
+    for (const SubjectSummary* part : {&a, &b}) {
+      for (const Family family : kAllFamilies) ASSERT_TRUE(Decodes(BytesOf(*part, family), family, decoded));
+    }
+    EXPECT_EQ(decoded, merged);
+  }
+}
+
+TEST(Summary, ABodySeenOnlyByItsFieldNamesIsNotLost) {
+  SubjectSummary subject;
+  subject.body.emplace().fields["never.filled"];
+  SubjectSummary back;
+  for (const Family family : kAllFamilies) ASSERT_TRUE(Decodes(BytesOf(subject, family), family, back));
+  EXPECT_EQ(back, subject);
+}
+
+TEST(Summary, UnknownSectionsAreRefusedOrPassedOver) {
+  SubjectSummary subject;
+  subject.watch = WatchSummary{1, 2, 3};
+  const std::string known = BytesOf(subject, Family::kCounts);
+  SubjectSummary back;
+  EXPECT_TRUE(Decodes(known + std::string("\x40\x02xx", 4), Family::kCounts, back))
+      << "64 and up are optional";
+  EXPECT_EQ(back, subject);
+  SubjectSummary untouched;
+  EXPECT_FALSE(Decodes(known + std::string("\x3f\x02xx", 4), Family::kCounts, untouched))
+      << "63 must be known";
+  EXPECT_TRUE(untouched.empty()) << "a refused subject changes nothing";
+}
+
+TEST(Summary, SectionsOutOfPlaceAreRefused) {
+  SubjectSummary subject;
+  subject.watch = WatchSummary{1, 2, 3};
+  const std::string watch = BytesOf(subject, Family::kCounts).substr(1);
+  subject.events["kind"] = 1;
+  const std::string events = BytesOf(subject, Family::kCounts).substr(1 + watch.size());
+  SubjectSummary back;
+  EXPECT_TRUE(Decodes("\x01" + watch + events, Family::kCounts, back));
+  EXPECT_FALSE(Decodes("\x02" + watch + events, Family::kCounts, back)) << "another version";
+  EXPECT_FALSE(Decodes("\x01" + events + watch, Family::kCounts, back)) << "out of order";
+  EXPECT_FALSE(Decodes("\x01" + watch + watch, Family::kCounts, back)) << "twice";
+  EXPECT_FALSE(Decodes("\x01" + watch, Family::kDistributions, back)) << "not of this family";
+  EXPECT_FALSE(Decodes("\x01" + watch + events.substr(0, events.size() - 1), Family::kCounts, back))
+      << "cut short";
+}
+
+TEST(Summary, ReadingStaysWithinItsBudget) {
+  Random random(89);
+  SubjectSummary subject;
+  subject.body.emplace();
+  for (int i = 0; i < 100; ++i) subject.body->fields["field" + std::to_string(i)] = RandomField(random);
+  for (const Family family : kAllFamilies) {
+    const std::string bytes = BytesOf(subject, family);
+    size_t memory_left = 1 << 20;
+    SubjectSummary back;
+    ByteReader in(bytes);
+    DecodeSubject(in, family, back, memory_left);
+    EXPECT_TRUE(in.ok());
+    EXPECT_LE(MemoryBytes(back), (1u << 20) - memory_left + sizeof(SubjectSummary));
+    size_t too_little = 10'000;
+    SubjectSummary nothing;
+    ByteReader again(bytes);
+    DecodeSubject(again, family, nothing, too_little);
+    EXPECT_FALSE(again.ok());
+    EXPECT_EQ(too_little, 0u);
+  }
+}
+
+TEST(Summary, ConcealingHidesFieldsAndLeavesOurOwnMeasurements) {
+  SubjectSummary subject;
+  subject.request.emplace().last_byte_ms.Add(12.5);
+  subject.body.emplace().fields["price"].numbers.Add(12.5);
+  subject.Conceal();
+  EXPECT_EQ(subject.request->last_byte_ms.sum(), 12.5);
+  EXPECT_TRUE(subject.body->fields["price"].numbers.concealed());
+}
+
+}  // namespace
+}  // namespace fieldmark::bucket
