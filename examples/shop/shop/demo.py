@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
@@ -25,7 +26,7 @@ from typing import Any
 
 from shop.faults import problems_of
 from shop.processes import Process, StartError, free_port
-from shop.replay import DAY_S, History, make_pool, slots
+from shop.replay import DAY_S, History, ReplayError, make_pool, slots
 from shop.traffic import Client, Traffic, make_traffic
 
 HISTORY_DAYS = 14
@@ -213,11 +214,13 @@ async def _main(options: argparse.Namespace) -> int:
     status = 2
     try:
         status = await running
-    except StartError as failure:
+    except (StartError, ReplayError) as failure:
         print(f"✗ {failure}", file=sys.stderr)
     except asyncio.CancelledError:
         say("\nstopped")
         status = 2 if options.once else 0
+    except Exception:
+        traceback.print_exc()
     finally:
         if status:
             print(f"✗ logs are in {folder}", file=sys.stderr)

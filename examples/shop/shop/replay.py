@@ -35,6 +35,10 @@ ATTEMPTS_MAX = 20
 BATCH_TYPE = "application/vnd.fieldmark.batch"
 
 
+class ReplayError(Exception):
+    """The server did not take the history."""
+
+
 @dataclass(frozen=True)
 class Exchange:
     request: Request
@@ -82,6 +86,7 @@ class History:
     def __init__(self, traffic: Traffic, pool: list[list[Exchange]], url: str) -> None:
         self.requests = 0
         self._until_unix_s = 0
+        self._closed = False
         self._traffic = traffic
         self._pool = pool
         self._random = Random(f"replay/{traffic.seed}")
@@ -98,6 +103,8 @@ class History:
         with ThreadPoolExecutor(max_workers=1) as sender:
             sending: Future[None] | None = None
             for index, slot in enumerate(planned, start=1):
+                if self._closed:
+                    return
                 self._record(slot)
                 if index % BATCH_SLOTS and index < len(planned):
                     continue
@@ -116,6 +123,8 @@ class History:
         self.replay(list(slots(start, int(to_unix_s), start)), lambda _: None)
 
     def close(self) -> None:
+        """Also ends a replay that another thread is at."""
+        self._closed = True
         self._http.close()
 
     def _record(self, slot: Slot) -> None:
@@ -159,13 +168,16 @@ class History:
     def _send(self, batch: bytes) -> int:
         """The server's answer to a batch, which comes again as long as the server asks for it."""
         for attempt in range(ATTEMPTS_MAX):
-            reply = self._http.post("/api/v1/batches", content=batch, headers={"content-type": BATCH_TYPE})
+            try:
+                reply = self._http.post("/api/v1/batches", content=batch, headers={"content-type": BATCH_TYPE})
+            except httpx.HTTPError as error:
+                raise ReplayError(f"sending history: {type(error).__name__} from {self._http.base_url}") from error
             if reply.is_success:
                 return reply.status_code
             if reply.status_code not in (429, 503):
-                raise RuntimeError(f"sending history: the server answered {reply.status_code}: {reply.text[:300]}")
+                raise ReplayError(f"sending history: the server answered {reply.status_code}: {reply.text[:300]}")
             time.sleep(0.2 * (attempt + 1))
-        raise RuntimeError(f"sending history: the server asked to wait {ATTEMPTS_MAX} times")
+        raise ReplayError(f"sending history: the server asked to wait {ATTEMPTS_MAX} times")
 
 
 def poisson_table(mean: float) -> list[float]:
