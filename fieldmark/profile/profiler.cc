@@ -59,19 +59,19 @@ struct Node {
   std::string path;
 };
 
-uint64_t Load64(const char* from) {
+inline uint64_t Load64(const char* from) {
   uint64_t word;
   std::memcpy(&word, from, sizeof word);
   return word;
 }
-uint32_t Load32(const char* from) {
+inline uint32_t Load32(const char* from) {
   uint32_t word;
   std::memcpy(&word, from, sizeof word);
   return word;
 }
 
 // The text of at most 16 bytes as two words, one to one for texts of one size; reads nothing beyond it.
-std::pair<uint64_t, uint64_t> WordsOf(std::string_view text) {
+inline std::pair<uint64_t, uint64_t> WordsOf(std::string_view text) {
   const char* at = text.data();
   const size_t size = text.size();
   if (size >= 8) return {Load64(at), Load64(at + size - 8)};
@@ -81,7 +81,7 @@ std::pair<uint64_t, uint64_t> WordsOf(std::string_view text) {
   return {byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16, 0};
 }
 
-bool SameText(std::string_view a, std::string_view b) {
+inline bool SameText(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   if (a.size() <= kShortBytes) return WordsOf(a) == WordsOf(b);
   return std::memcmp(a.data(), b.data(), a.size()) == 0;
@@ -89,7 +89,7 @@ bool SameText(std::string_view a, std::string_view b) {
 
 __extension__ using Wide = unsigned __int128;
 
-uint64_t Mix(uint64_t low, uint64_t high) {
+inline uint64_t Mix(uint64_t low, uint64_t high) {
   const Wide product = static_cast<Wide>(low ^ 0x9E37'79B9'7F4A'7C15) * (high ^ 0xD1B5'4A32'D192'ED03);
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
@@ -116,9 +116,11 @@ uint64_t HashTagged(const HashKey& key, char tag, std::string_view value, std::s
   return SipHash13(key, scratch);
 }
 
-uint64_t HashDigits(const HashKey& key, std::string_view digits) {
-  std::string scratch;
-  return HashTagged(key, 'i', digits, scratch);
+template <class Integer>
+uint64_t HashDigits(const HashKey& key, Integer value) {
+  std::array<char, 21> bytes{'i'};
+  const char* end = std::to_chars(bytes.data() + 1, bytes.data() + bytes.size(), value).ptr;
+  return SipHash13(key, {bytes.data(), static_cast<size_t>(end - bytes.data())});
 }
 
 // Whether a double holds the integer of this magnitude exactly.
@@ -291,7 +293,7 @@ const uint64_t* Profiler::State::Open(const json::Document& document, const uint
   return at + 1;
 }
 
-Node* Profiler::State::Member(Container& container, std::string_view name) {
+inline Node* Profiler::State::Member(Container& container, std::string_view name) {
   Node* node = container.expected;
   if (node == nullptr || !SameText(node->name, name)) {
     node = UnexpectedMember(container, name);
@@ -378,7 +380,7 @@ void Profiler::State::GrowIndex() {
   }
 }
 
-void Profiler::State::String(Node& node, std::string_view text) {
+inline void Profiler::State::String(Node& node, std::string_view text) {
   if (node.values == nullptr) node.values = std::make_unique<Values>();
   if (text.size() < kCountedLengths) {
     node.values->lengths[text.size()] += times;
@@ -397,7 +399,7 @@ void Profiler::State::String(Node& node, std::string_view text) {
   recent.owed += times;
 }
 
-void Profiler::State::Number(Node& node, char type, uint64_t bits) {
+inline void Profiler::State::Number(Node& node, char type, uint64_t bits) {
   if (node.values == nullptr) node.values = std::make_unique<Values>();
   Recent& recent = FindRecent(node, type, bits, 0, 0);
   if (recent.owed == 0 && key) recent.hash = HashBits(type, bits);
@@ -417,7 +419,8 @@ void Profiler::State::BigInteger(Node& node, std::string_view digits) {
 }
 
 // The value's place; owed is 0 when it was another's.
-Recent& Profiler::State::FindRecent(Node& node, char type, uint64_t low, uint64_t high, uint32_t size) {
+inline Recent& Profiler::State::FindRecent(Node& node, char type, uint64_t low, uint64_t high,
+                                           uint32_t size) {
   static_assert(kRecentValues == 8);
   Recent& recent = node.values->recent[Mix(low ^ size, high) >> 61];
   if (recent.low != low || recent.high != high || recent.size != size || recent.type != type) {
@@ -474,7 +477,7 @@ void Profiler::SetHashKey(const HashKey& key) {
   state_->key = key;
 }
 
-bool Profiler::empty() const { return state_->nodes.front().counts == FieldCounts{}; }
+bool Profiler::empty() const { return state_->nodes.front().counts.documents == 0; }
 
 Fields Profiler::Take() {
   State& state = *state_;
@@ -517,12 +520,12 @@ uint64_t Profiler::HashNumber(const HashKey& key, double value) {
 uint64_t Profiler::HashInteger(const HashKey& key, int64_t value) {
   const uint64_t magnitude = value < 0 ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value);
   if (FitsDouble(magnitude)) return HashNumber(key, static_cast<double>(value));
-  return HashDigits(key, std::to_string(value));
+  return HashDigits(key, value);
 }
 
 uint64_t Profiler::HashUnsigned(const HashKey& key, uint64_t value) {
   if (FitsDouble(value)) return HashNumber(key, static_cast<double>(value));
-  return HashDigits(key, std::to_string(value));
+  return HashDigits(key, value);
 }
 
 }  // namespace fieldmark::profile
