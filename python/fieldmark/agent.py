@@ -118,7 +118,8 @@ def _after_fork_in_child() -> None:
         agent.begin()
 
 
-def _stop_all() -> None:
+def stop_all() -> None:
+    """A last flush of every agent, together within the time that an exit may take."""
     until = time.monotonic() + FLUSH_SECONDS_MAX
     for agent in list(_agents.values()):
         agent.stop(max(until - time.monotonic(), 0.0))
@@ -130,8 +131,8 @@ def _flush_in_multiprocessing_child() -> None:
         from multiprocessing import process, util
 
         if process.parent_process() is not None:
-            util.Finalize(None, _stop_all, exitpriority=0)
+            util.Finalize(None, stop_all, exitpriority=0)
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-atexit.register(_stop_all)
+atexit.register(stop_all)

@@ -149,7 +149,7 @@ class Sender:
             self._wake.clear()
             flush_until, self._flush_until = self._flush_until, None
             try:
-                delay_s = self._round(flush_until)
+                delay_s = self.round(flush_until)
             except Exception as error:  # ours; the host must not notice
                 self._limited.warning(f"sending: a fault of Fieldmark's own: {type(error).__name__}; trying again")
                 delay_s = self._interval_s
@@ -161,7 +161,7 @@ class Sender:
 
     # ------------------------------------------------------------------ one round
 
-    def _round(self, flush_until: float | None) -> float:
+    def round(self, flush_until: float | None) -> float:
         """Collects, and sends if it is time. Returns the seconds until the next round."""
         outbox = self._outbox = self._outbox or self._make_outbox()
         self._collect(outbox)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fieldmark.settings import Settings, SettingsError, resolve, service_name
+
+KEY = "00112233445566778899aabbccddeeff"
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "expected"),
+    [
+        ({}, {}, Settings()),
+        ({"FIELDMARK_SERVICE": "orders"}, {}, Settings(service="orders")),
+        ({"FIELDMARK_SERVICE": "orders"}, {"service": "shop"}, Settings(service="shop")),
+        ({"FIELDMARK_SERVICE": "  "}, {"service": ""}, Settings()),
+        ({"FIELDMARK_ENVIRONMENT": "staging"}, {}, Settings(environment="staging")),
+        ({"FIELDMARK_VERSION": "9f2c1ab"}, {}, Settings(version="9f2c1ab")),
+        ({"FIELDMARK_URL": "https://marks.example:8443/base/"}, {}, Settings(url="https://marks.example:8443/base")),
+        ({"FIELDMARK_TOKEN": "secret"}, {}, Settings(token="secret")),
+        ({"FIELDMARK_HASH_KEY": KEY}, {}, Settings(hash_key=KEY)),
+        ({"FIELDMARK_DISABLED": "1"}, {}, Settings(disabled=True)),
+        ({"FIELDMARK_DISABLED": "True"}, {"disabled": False}, Settings(disabled=False)),
+        ({"FIELDMARK_DISABLED": "no"}, {}, Settings()),
+    ],
+)
+def test_an_argument_wins_over_the_environment_and_that_over_the_default(
+    environ: dict[str, str], arguments: dict[str, Any], expected: Settings
+) -> None:
+    assert resolve(environ, **arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"FIELDMARK_URL": "marks.example"}, "FIELDMARK_URL"),
+        ({"FIELDMARK_URL": "ftp://marks.example"}, "FIELDMARK_URL"),
+        ({"FIELDMARK_URL": "http:///orders"}, "FIELDMARK_URL"),
+        ({"FIELDMARK_URL": "http://marks.example:port"}, "FIELDMARK_URL"),
+        ({"FIELDMARK_URL": "http://marks.example/?x=1"}, "FIELDMARK_URL"),
+        ({"FIELDMARK_HASH_KEY": "short"}, "FIELDMARK_HASH_KEY"),
+        ({"FIELDMARK_DISABLED": "perhaps"}, "FIELDMARK_DISABLED"),
+        ({"FIELDMARK_SERVICE": "x" * 201}, "service"),
+        ({"FIELDMARK_ENVIRONMENT": "a\nb"}, "environment"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_named_without_its_value(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named) as caught:
+        resolve(environ)
+    assert next(iter(environ.values())) not in str(caught.value)
+
+
+def test_secrets_do_not_show_in_representations() -> None:
+    shown = repr(resolve({"FIELDMARK_TOKEN": "secret", "FIELDMARK_HASH_KEY": KEY}))
+    assert "secret" not in shown
+    assert KEY not in shown
+
+
+@pytest.mark.parametrize(
+    ("title", "folder", "expected"),
+    [
+        ("Orders API", "src", "orders-api"),
+        ("FastAPI", "orders", "orders"),
+        (None, "My Shop", "my-shop"),
+        ("", "", "service"),
+        (3, "/", "service"),
+        ("Bücher & mehr", "src", "bücher-mehr"),
+        ("x" * 300, "src", "x" * 200),
+    ],
+)
+def test_a_service_without_a_name_is_named_after_its_title_or_folder(title: object, folder: str, expected: str) -> None:
+    assert service_name(title, folder) == expected
