@@ -1,0 +1,298 @@
+#include "fieldmark/bucket/batch.h"
+
+#include <gtest/gtest.h>
+#include <zstd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "fieldmark/bucket/summary_testing.h"
+
+namespace fieldmark::bucket {
+namespace {
+
+constexpr Minute kMinute0 = 29'000'000;
+
+BatchHeader Header() {
+  BatchHeader header;
+  header.stream = {"production", "orders", "9f2c1ab"};
+  for (size_t i = 0; i < header.instance.size(); ++i) header.instance[i] = static_cast<uint8_t>(i);
+  header.sequence = 300;
+  header.sent_at_unix_ms = kMinute0 * kMsPerMinute + 61'000;
+  header.source = Source::kReplay;
+  header.hash_key_id = 0x0123456789abcdef;
+  header.host = "web-1";
+  header.pid = 4242;
+  header.started_unix_ms = kMinute0 * kMsPerMinute;
+  header.sdk = "python 0.1.0";
+  return header;
+}
+
+std::string Unpacked(std::string_view packed) {
+  std::string body(ZSTD_getFrameContentSize(packed.data(), packed.size()), '\0');
+  EXPECT_EQ(ZSTD_decompress(body.data(), body.size(), packed.data(), packed.size()), body.size());
+  return body;
+}
+
+std::string Packed(std::string_view body) {
+  std::string packed(ZSTD_compressBound(body.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), body.data(), body.size(), 1));
+  return packed;
+}
+
+// Everything before the zstd frame.
+std::string Envelope(const BatchHeader& header) {
+  const std::string bytes = EncodeBatch({header, {}});
+  return bytes.substr(0, bytes.find("\x28\xb5\x2f\xfd"));
+}
+
+ErrorCode CodeOf(std::string_view bytes, size_t decoded_bytes_max = kBatchBytesMax) {
+  const Result<Batch> batch = DecodeBatch(bytes, decoded_bytes_max);
+  EXPECT_FALSE(batch.ok());
+  if (batch.ok()) return ErrorCode::kInternal;
+  EXPECT_EQ(batch.error().message.find("reading a batch: "), 0u);
+  return batch.error().code;
+}
+
+TEST(Batch, ComesBackFromItsBytes) {
+  Random random(127);
+  for (int round = 0; round < 100; ++round) {
+    const Batch batch{Header(), RandomBuckets(random)};
+    const std::string bytes = EncodeBatch(batch);
+    const Result<Batch> back = DecodeBatch(bytes);
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    EXPECT_EQ(*back, batch);
+    EXPECT_EQ(EncodeBatch(*back), bytes);
+    EXPECT_EQ(*DecodeBatchHeader(bytes), batch.header);
+  }
+}
+
+TEST(Batch, ItsHeaderIsReadWithoutItsBody) {
+  const std::string envelope = Envelope(Header());
+  EXPECT_EQ(*DecodeBatchHeader(envelope + "no zstd"), Header());
+  EXPECT_EQ(CodeOf(envelope + "no zstd"), ErrorCode::kDataLoss);
+}
+
+TEST(Batch, MinutesBeforeTheEpochAreMinutesLikeOthers) {
+  Batch batch{Header(), {}};
+  for (const Minute minute : std::vector<Minute>{-153'722'867'280'912, -2, -1, 0, 1, 153'722'867'280'912}) {
+    batch.buckets[minute][""].watch.emplace().observed_ms = 1;
+  }
+  EXPECT_EQ(*DecodeBatch(EncodeBatch(batch)), batch);
+}
+
+TEST(Batch, WithoutAKeyNothingHashedIsInside) {
+  Batch batch{Header(), {}};
+  batch.buckets[kMinute0]["GET /a request"].body.emplace().fields["a"].categories.Add(7);
+  const std::string hashed_body = Unpacked(EncodeBatch(batch).substr(Envelope(batch.header).size()));
+  batch.header.hash_key_id = 0;
+  const Result<Batch> back = DecodeBatch(EncodeBatch(batch));
+  ASSERT_TRUE(back.ok());
+  EXPECT_TRUE(back->buckets.at(kMinute0).at("GET /a request").body->fields.at("a").categories.empty());
+  EXPECT_EQ(CodeOf(Envelope(batch.header) + Packed(hashed_body)), ErrorCode::kDataLoss);
+}
+
+TEST(Batch, WhatIsNoBatchSaysWhy) {
+  const std::string good = EncodeBatch({Header(), {}});
+  std::string other_version = good;
+  other_version[4] = 2;
+  std::string other_source = Envelope(Header());
+  other_source[other_source.find("\xef\xcd\xab") - 1] = 2;
+  const struct {
+    const char* what;
+    std::string bytes;
+    ErrorCode code;
+  } cases[] = {
+      {"nothing", "", ErrorCode::kInvalidArgument},
+      {"another magic", "FMBX" + good.substr(4), ErrorCode::kInvalidArgument},
+      {"no version", "FMBT\x01", ErrorCode::kDataLoss},
+      {"a later version", other_version, ErrorCode::kUnsupported},
+      {"a source of no name", other_source, ErrorCode::kInvalidArgument},
+      {"a header cut short", good.substr(0, 20), ErrorCode::kDataLoss},
+      {"no body", Envelope(Header()), ErrorCode::kDataLoss},
+      {"a body cut short", good.substr(0, good.size() - 1), ErrorCode::kDataLoss},
+      {"bytes after the body", good + "x", ErrorCode::kDataLoss},
+      {"two frames", good + Packed("x"), ErrorCode::kDataLoss},
+      {"an empty frame", Envelope(Header()) + Packed(""), ErrorCode::kDataLoss},
+      {"a minute without subjects counted", Envelope(Header()) + Packed("\x01"), ErrorCode::kDataLoss},
+  };
+  for (const auto& [what, bytes, code] : cases) EXPECT_EQ(CodeOf(bytes), code) << what;
+}
+
+TEST(Batch, ABodyThatUnpacksToTooMuchIsRefusedUnread) {
+  const std::string bomb = Envelope(Header()) + Packed(std::string(64 << 20, '\0'));
+  EXPECT_LT(bomb.size(), 10'000u);
+  EXPECT_EQ(CodeOf(bomb), ErrorCode::kTooLarge);
+  const std::string good = EncodeBatch({Header(), {}});
+  EXPECT_TRUE(DecodeBatch(good, 1).ok());
+  EXPECT_EQ(CodeOf(good, 0), ErrorCode::kTooLarge);
+}
+
+// A frame that lies about its size is caught by zstd, whose output has no room beyond it.
+TEST(Batch, ABodyThatDoesNotSayItsSizeIsRefused) {
+  const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_contentSizeFlag, 0);
+  std::string packed(1000, '\0');
+  packed.resize(ZSTD_compress2(context.get(), packed.data(), packed.size(), "\0", 1));
+  EXPECT_EQ(CodeOf(Envelope(Header()) + packed), ErrorCode::kInvalidArgument);
+}
+
+// Two bytes of a subject or a field take a kilobyte of memory: many of them must not take a gigabyte.
+TEST(Batch, ABodyOfMoreThanFitsInMemoryIsRefused) {
+  Batch batch{Header(), {}};
+  Bucket& bucket = batch.buckets[kMinute0];
+  for (int i = 0; i < 130'000; ++i) bucket[std::to_string(i)].events["a"] = 1;
+  const std::string bytes = EncodeBatch(batch);
+  EXPECT_EQ(CodeOf(bytes), ErrorCode::kTooLarge);
+  EXPECT_TRUE(DecodeBatch(bytes, 64 << 20).ok());
+}
+
+TEST(Batch, DamageIsFoundOrHarmless) {
+  Random random(131);
+  for (int round = 0; round < 3'000; ++round) {
+    const Batch batch{Header(), RandomBuckets(random)};
+    const std::string good = EncodeBatch(batch);
+    const std::string envelope = Envelope(batch.header);
+    // Behind zstd's checksum, where a mischievous sender would put it.
+    std::string body = Unpacked(std::string_view(good).substr(envelope.size()));
+    for (uint64_t flips = 1 + Below(random, 3); flips > 0; --flips) {
+      body[Below(random, body.size())] ^= static_cast<char>(1 << Below(random, 8));
+    }
+    if (Chance(random, 20)) body.resize(Below(random, body.size()) + 1);
+    const Result<Batch> back = DecodeBatch(envelope + Packed(body));
+    if (!back.ok()) continue;
+    const Result<Batch> again = DecodeBatch(EncodeBatch(*back));
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(*again, *back);
+  }
+  const std::string good = EncodeBatch({Header(), RandomBuckets(random)});
+  for (size_t i = Envelope(Header()).size(); i < good.size(); ++i) {
+    std::string bytes = good;
+    bytes[i] ^= 0x10;
+    EXPECT_FALSE(DecodeBatch(bytes).ok() && !(*DecodeBatch(bytes) == *DecodeBatch(good))) << i;
+  }
+}
+
+// What every later version must still read. The files were written by the version of their folder and never
+// change.
+
+SubjectSummary GoldenBody() {
+  SubjectSummary subject;
+  BodySummary& body = subject.body.emplace();
+  body.documents = 1200;
+  body.malformed[static_cast<size_t>(json::Malformed::kTruncated)] = 2;
+  body.compressed = 1;
+  profile::FieldSummary& phone = body.fields["customer.phone"];
+  phone.counts.documents = 1200;
+  phone.counts.seen = 1200;
+  phone.counts.nulls = 456;
+  phone.counts.strings = 744;
+  for (uint64_t i = 0; i < 744; ++i) {
+    phone.string_bytes.Add(static_cast<double>(9 + i % 4));
+    phone.categories.Add((i + 1) * 0x9E37'79B9'7F4A'7C15);
+  }
+  profile::FieldSummary& price = body.fields["items[].price"];
+  price.counts.documents = 1200;
+  price.counts.seen = 3000;
+  price.counts.floats = 3000;
+  for (int i = 0; i < 3000; ++i) price.numbers.Add(0.25 * (i % 97) - 1);
+  price.categories.Add(1, 3000);
+  body.fields["items"].array_items.Add(3, 1200);
+  body.fields[""].counts.objects = 1200;
+  subject.Conceal();
+  return subject;
+}
+
+Batch GoldenOrders() {
+  Batch batch{Header(), {}};
+  Bucket& bucket = batch.buckets[kMinute0];
+  bucket["POST /orders request"] = GoldenBody();
+  RequestSummary& request = bucket["POST /orders"].request.emplace();
+  request.by_status = {{0, 1}, {201, 1190}, {422, 9}, {500, 1}};
+  request.by_exception["KeyError"] = 1;
+  request.cancelled = 1;
+  request.busy_us = 8'123'456;
+  for (int i = 0; i < 1200; ++i) request.last_byte_ms.Add(4 + 0.125 * (i % 31));
+  request.request_bytes.Add(844, 1200);
+  bucket[""].watch = WatchSummary{60'000, 2, 3};
+  SubjectSummary& job = batch.buckets[kMinute0 + 3]["job nightly-export"];
+  job.run = RunSummary{.started = 2,
+                       .succeeded = 1,
+                       .failed = 1,
+                       .last_finished_unix_ms = (kMinute0 + 3) * kMsPerMinute + 17,
+                       .duration_ms = {}};
+  job.run->duration_ms.Add(1500.5);
+  job.events["exit 1"] = 1;
+  return batch;
+}
+
+Batch GoldenExtremes() {
+  Batch batch{Header(), {}};
+  batch.header.source = Source::kLive;
+  batch.header.stream.version = "";
+  SubjectSummary& subject = batch.buckets[-5]["*"];
+  profile::Fields& fields = subject.body.emplace().fields;
+  profile::FieldSummary& all = fields["\"odd \\\"name\\\"\""];
+  for (int exponent = -1074; exponent < 1024; ++exponent) {
+    const double power = std::ldexp(1.0, exponent);
+    all.numbers.Add(power);
+    all.numbers.Add(-power * 0.75);
+    all.string_bytes.Add(power * 3.5 > 1e6 || power < 1e-6 ? 1 : power * 3.5);
+  }
+  all.numbers.Add(0, UINT64_MAX);
+  for (uint64_t i = 0; i < 20'000; ++i) all.categories.Add(i * 0x9E37'79B9'7F4A'7C15 ^ i >> 3);
+  all.counts.cut = UINT64_MAX;
+  all.Conceal();
+  RequestSummary& request = subject.request.emplace();
+  request.by_status[65535] = UINT64_MAX;
+  request.first_byte_ms.Add(1e-300);
+  request.first_byte_ms.Add(1e300);
+  batch.buckets[-4];
+  batch.buckets[0]["nothing"];
+  return batch;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Batch, GoldenBatchesOfEveryVersionAreReadTheSame) {
+  const struct {
+    const char* name;
+    Batch batch;
+  } cases[] = {{"empty", {Header(), {}}}, {"orders", GoldenOrders()}, {"extremes", GoldenExtremes()}};
+  for (const auto& [name, batch] : cases) {
+    const std::string path = std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v1/" + name + ".batch";
+    // How the files of a new version are made, once.
+    if (std::getenv("FIELDMARK_WRITE_GOLDEN") != nullptr) {
+      std::ofstream(path, std::ios::binary) << EncodeBatch(batch);
+    }
+    const std::string golden = ReadFile(path);
+    const Result<Batch> back = DecodeBatch(golden);
+    ASSERT_TRUE(back.ok()) << name << ": " << back.error().message;
+    EXPECT_EQ(*back, batch) << name;
+    // Another zstd may pack otherwise; what it packs is the same to the byte.
+    const std::string again = EncodeBatch(*back);
+    const size_t envelope = Envelope(batch.header).size();
+    EXPECT_EQ(again.substr(0, envelope), golden.substr(0, envelope)) << name;
+    EXPECT_TRUE(Unpacked(again.substr(envelope)) == Unpacked(golden.substr(envelope))) << name;
+  }
+}
+
+TEST(Batch, GoldenBatchesMergeWithTodays) {
+  Batch today = GoldenOrders();
+  const Batch golden =
+      *DecodeBatch(ReadFile(std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v1/orders.batch"));
+  MergeBuckets(today.buckets, golden.buckets);
+  const Bucket& bucket = today.buckets.at(kMinute0);
+  EXPECT_EQ(bucket.at("POST /orders").request->count(), 2 * 1201u);
+  const profile::Fields& fields = bucket.at("POST /orders request").body->fields;
+  EXPECT_EQ(fields.at("customer.phone").counts.nulls, 2 * 456u);
+  EXPECT_EQ(fields.at("customer.phone").categories.total(), 2 * 744u);
+  EXPECT_EQ(fields.at("items[].price").numbers.count(), 2 * 3000u);
+}
+
+}  // namespace
+}  // namespace fieldmark::bucket
