@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -32,6 +34,7 @@ class Collector:
         self.tokens: list[str | None] = []
         self.applied: dict[tuple[bytes, int], dict[str, Any]] = {}
         self.answers: list[tuple[int, dict[str, str]]] = []
+        self._connections: list[socket.socket] = []
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
@@ -47,8 +50,12 @@ class Collector:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
+        """Gone, kept connections too."""
         self._server.shutdown()
         self._server.server_close()
+        for connection in self._connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
     def wait_until(self, holds: Callable[[Collector], bool]) -> None:
@@ -98,6 +105,10 @@ class Collector:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self) -> None:
+                super().setup()
+                collector._connections.append(self.connection)
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status, headers, reply = collector._reply(self.path, body, self.headers["Authorization"])
@@ -140,3 +151,20 @@ def serving(app: Any, **options: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join(WAIT_SECONDS_MAX)
         assert not thread.is_alive()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until ``process`` listens."""
+    pause = threading.Event()
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            assert process.poll() is None, "the process ended instead of listening"
+            pause.wait(0.02)

@@ -1,0 +1,125 @@
+"""Processes: a child is a worker of its own, and what its parent recorded is the parent's to send."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from fieldmark import FieldmarkMiddleware
+from support import Collector, free_port, wait_for_port
+
+APPLICATION = """
+from fastapi import FastAPI
+from fieldmark import FieldmarkMiddleware
+
+app = FastAPI()
+app.add_middleware(FieldmarkMiddleware)
+
+@app.get("/")
+async def root():
+    return {"a": 1}
+"""
+
+
+async def bare(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def call(app: Any, times: int) -> None:
+    import asyncio
+
+    async def send(message: Any) -> None:
+        pass
+
+    async def calls() -> None:
+        for _ in range(times):
+            await app({"type": "http", "method": "GET", "path": "/", "headers": []}, None, send)
+
+    asyncio.run(calls())
+
+
+def test_a_forked_child_counts_for_itself_and_nothing_is_counted_twice(collector: Collector, service: str) -> None:
+    app = FieldmarkMiddleware(bare, service=service, url=collector.url, version="v1")
+    call(app, 3)
+    child = multiprocessing.get_context("fork").Process(target=call, args=(app, 5))
+    child.start()
+    call(app, 2)
+    child.join(20)
+    assert child.exitcode == 0
+    collector.wait_until(lambda c: c.requests("(unmatched)") == {200: 10})
+    by_instance: dict[tuple[bytes, int], int] = {}
+    for batch in collector.applied.values():
+        for subjects in batch["minutes"].values():
+            request = subjects.get("(unmatched)", {}).get("request", {"by_status": {200: 0}})
+            key = (batch["instance"], batch["pid"])
+            by_instance[key] = by_instance.get(key, 0) + request["by_status"][200]
+    assert sorted(by_instance.values()) == [5, 5]
+    assert {pid for _, pid in by_instance} == {os.getpid(), child.pid}
+
+
+def test_a_child_that_serves_nothing_sends_nothing(collector: Collector, service: str) -> None:
+    app = FieldmarkMiddleware(bare, service=service, url=collector.url, version="v1")
+    call(app, 3)
+    collector.wait_until(lambda c: c.requests("(unmatched)") == {200: 3})
+    child = multiprocessing.get_context("fork").Process(target=int)
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0
+    assert {batch["pid"] for batch in collector.applied.values()} == {os.getpid()}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "orders.py").write_text(APPLICATION)
+    return tmp_path
+
+
+def start(project: Path, url: str, port: int, workers: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "orders:app", "--port", str(port), "--workers", str(workers)],
+        cwd=project,
+        env={**os.environ, "FIELDMARK_URL": url, "FIELDMARK_SERVICE": "orders", "FIELDMARK_ENVIRONMENT": "test"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_uvicorn_s_workers_report_all_requests_once_also_at_the_end(
+    workers: int, collector: Collector, project: Path
+) -> None:
+    collector.interval_s = 60.0  # what arrives after the first round arrives at the end
+    port = free_port()
+    process = start(project, collector.url, port, workers)
+    try:
+        wait_for_port(port, process)
+        collector.wait_until(lambda c: len({batch["pid"] for batch in c.applied.values()}) == workers)
+        for _ in range(40):  # a connection each, so that both workers get some
+            assert httpx.get(f"http://127.0.0.1:{port}/").json() == {"a": 1}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        stderr = process.communicate(timeout=20)[1].decode()
+    assert collector.requests("GET /") == {200: 40}, stderr
+    assert {batch["version"][:5] for batch in collector.applied.values()} == {"code:"}
+    assert len({batch["version"] for batch in collector.applied.values()}) == 1
+    assert {(batch["service"], batch["environment"]) for batch in collector.applied.values()} == {("orders", "test")}
+
+
+def test_an_idle_worker_reports_without_any_request(collector: Collector, project: Path) -> None:
+    port = free_port()
+    process = start(project, collector.url, port, 1)
+    try:
+        collector.wait_until(lambda c: c.subjects().get("", {}).get("watch", {}).get("observed_ms", 0) > 0)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert "GET /" not in collector.subjects()

@@ -1,0 +1,342 @@
+"""The way to the server: exactly once, patient, quiet."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from fieldmark import FieldmarkMiddleware, _core, logs, transport
+from fieldmark.settings import Settings
+from fieldmark.transport import Sender, backoff_s
+from support import HASH_KEY, Collector, serving
+
+NOW = time.time_ns() // 1_000_000
+
+
+class Hand:
+    """A sender whose rounds are turned by hand; no thread runs."""
+
+    def __init__(self, url: str, **settings: str) -> None:
+        self.recorder = _core.Recorder(settings.get("hash_key"))
+        chosen = Settings(url=url, version="v1", **settings)  # type: ignore[arg-type]
+        self.sender = Sender(chosen, "orders", self.recorder, threading.Lock())
+        self.recorded = 0
+
+    def record(self, times: int = 1) -> None:
+        self.recorder.record("GET /", 200, NOW, times=times)
+        self.recorded += times
+
+    def turn(self) -> float:
+        """One round, now: as if the time of the next one had come."""
+        self.sender._retry_at_s = 0.0
+        return self.sender.round(None)
+
+
+def received(collector: Collector) -> int:
+    return sum(collector.requests("GET /").values())
+
+
+def test_a_sender_says_hello_then_sends_and_then_is_silent_about_the_same(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    hand.record(3)
+    hand.turn()
+    assert collector.hellos == [{"service": "orders", "environment": "production"}]
+    assert received(collector) == 3
+    hand.turn()
+    hand.turn()
+    assert len(collector.hellos) == 1
+    assert received(collector) == 3
+    assert [sequence for _, sequence in collector.applied] == list(range(1, len(collector.applied) + 1))
+
+
+def test_an_idle_worker_reports_that_it_was_watching(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    hand.sender._watched_until_s -= 10.0
+    hand.turn()
+    watched_ms = collector.subjects()[""]["watch"]["observed_ms"]
+    assert 10_000 <= watched_ms < 20_000
+
+
+def test_the_hash_key_is_the_server_s_unless_one_is_set(collector: Collector) -> None:
+    expected = _core.Recorder(HASH_KEY).hash_key_id
+    hand = Hand(collector.url)
+    assert hand.recorder.hash_key_id == 0
+    hand.turn()
+    assert hand.recorder.hash_key_id == expected
+
+    own = Hand(collector.url, hash_key="f" * 32)
+    own.turn()
+    assert own.recorder.hash_key_id == _core.Recorder("f" * 32).hash_key_id != expected
+
+
+def test_a_token_is_sent_as_a_bearer(collector: Collector) -> None:
+    hand = Hand(collector.url, token="secret")
+    hand.turn()
+    assert set(collector.tokens) == {"Bearer secret"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 429, 500, 502, 503, 504, 302])
+def test_what_is_no_definitive_answer_is_sent_again_byte_for_byte(status: int, collector: Collector) -> None:
+    hand = Hand(collector.url)
+    collector.answers = [(status, {})] * 2
+    for _ in range(3):
+        hand.record()
+        hand.turn()
+    hand.turn()
+    assert collector.attempts[0] == collector.attempts[1] == collector.attempts[2]
+    assert received(collector) == hand.recorded
+
+
+@pytest.mark.parametrize("status", [400, 415, 422])
+def test_what_was_refused_is_not_lost_but_merged(status: int, collector: Collector) -> None:
+    hand = Hand(collector.url)
+    collector.answers = [(status, {})]
+    hand.record()
+    hand.turn()
+    hand.record()
+    hand.turn()
+    assert received(collector) == 2
+
+
+def test_what_is_too_large_is_sent_in_smaller_batches_in_the_same_round(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    collector.answers = [(413, {})]
+    for minute in range(4):
+        hand.recorder.record("GET /", 200, NOW - minute * 60_000)
+    hand.turn()
+    hand.turn()
+    assert received(collector) == 4
+    assert len(collector.applied) >= 2
+
+
+def test_an_answer_that_is_lost_makes_a_duplicate_not_a_second_count(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    hand.turn()
+    hand.record(5)
+    post = hand.sender._client.post
+
+    def lose_the_answer(*arguments: object) -> transport.Reply:
+        post(*arguments)  # type: ignore[arg-type]
+        return transport.Reply(0, "no answer", {})
+
+    hand.sender._client.post = lose_the_answer  # type: ignore[method-assign]
+    hand.turn()
+    hand.sender._client.post = post  # type: ignore[method-assign]
+    hand.record(7)
+    hand.turn()
+    hand.turn()
+    assert len(collector.attempts) > len(collector.applied)
+    assert received(collector) == 12
+
+
+def test_while_the_server_is_away_counts_are_kept_and_arrive_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "fieldmark")
+    with closing(Collector()) as first:
+        port = first.port
+    hand = Hand(f"http://127.0.0.1:{port}")
+    for _ in range(20):
+        hand.record()
+        hand.turn()
+    with closing(Collector(port)) as collector:
+        hand.record()
+        hand.turn()
+        hand.turn()
+        assert received(collector) == 21
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(lines) == 1
+    assert "fieldmark serve" in lines[0]
+    assert "answers again" in caplog.text
+
+
+def test_a_server_that_goes_and_comes_back_gets_everything_once() -> None:
+    with closing(Collector()) as collector:
+        hand = Hand(collector.url)
+        hand.record(2)
+        hand.turn()
+        applied, port = dict(collector.applied), collector.port
+    hand.record(3)
+    hand.turn()
+    hand.turn()
+    with closing(Collector(port)) as collector:
+        collector.applied.update(applied)
+        hand.record(4)
+        hand.turn()
+        hand.turn()
+        assert received(collector) == 9
+        assert len(collector.hellos) == 1  # it may have been another server
+
+
+def test_a_paused_server_gets_no_batches_until_it_says_so(collector: Collector) -> None:
+    collector.paused = True
+    hand = Hand(collector.url)
+    for _ in range(3):
+        hand.record()
+        hand.turn()
+    assert collector.attempts == []
+    assert len(collector.hellos) == 3
+    collector.paused = False
+    hand.turn()
+    assert received(collector) == 3
+
+
+def test_a_server_that_reads_only_other_formats_gets_no_batches(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transport, "FORMAT", 99)
+    hand = Hand(collector.url)
+    hand.record()
+    hand.turn()
+    assert collector.attempts == []
+    assert "upgrade the server" in caplog.text
+
+
+def test_the_interval_is_the_server_s_within_limits(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    for told, expected in [(7.0, 7.0), (0.0, 7.0), (1e9, 60.0), (1e-9, 0.2)]:
+        collector.interval_s = told
+        hand.record()
+        assert hand.turn() == expected
+
+
+def test_the_server_s_retry_after_is_kept(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    collector.answers = [(503, {"Retry-After": "42"})]
+    hand.record()
+    assert 41 < hand.turn() <= 42
+    assert 41 < hand.sender.round(None) <= 42  # not yet time
+    assert len(collector.attempts) == 1
+
+
+@pytest.mark.parametrize(
+    ("failures", "retry_after_s", "chance", "expected"),
+    [
+        (1, None, 0.0, 2.5),
+        (1, None, 1.0, 5.0),
+        (2, None, 1.0, 10.0),
+        (4, None, 0.0, 20.0),
+        (50, None, 1.0, 60.0),
+        (1, 30.0, 1.0, 30.0),
+        (1, 1.0, 1.0, 5.0),
+        (1, 1e9, 1.0, 300.0),
+    ],
+)
+def test_waiting_doubles_with_jitter_up_to_a_minute(
+    failures: int, retry_after_s: float | None, chance: float, expected: float
+) -> None:
+    assert backoff_s(failures, 5.0, retry_after_s, lambda: chance) == expected
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"not HTTP at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n\r\n[1]",
+        b"HTTP/1.1 999999 ?\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
+    ],
+)
+def test_a_stranger_on_the_port_is_a_failed_attempt_and_no_more(reply: bytes) -> None:
+    import socketserver
+
+    class Stranger(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
+            self.wfile.write(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Stranger) as stranger:
+        thread = threading.Thread(target=stranger.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        hand = Hand("http://127.0.0.1:{1}".format(*stranger.server_address))
+        hand.record()
+        hand.turn()
+        assert hand.sender._failures == 1
+        stranger.shutdown()
+        thread.join()
+
+
+def test_a_log_line_a_minute_says_how_many_were_kept_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: now_s[0])
+    limited = logs.Limited()
+    for _ in range(10):
+        limited.warning("away")
+    now_s[0] += 61
+    limited.warning("away")
+    assert [record.getMessage() for record in caplog.records] == ["away", "away (9 more since the last such line)"]
+
+
+# ------------------------------------------------------------------ with its thread
+
+
+def one_route() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/")
+    async def root() -> dict[str, int]:
+        return {"a": 1}
+
+    return app
+
+
+def test_what_is_left_is_sent_when_the_server_process_shuts_down(service: str) -> None:
+    with closing(Collector(interval_s=60.0)) as collector:
+        app = one_route()
+        app.add_middleware(FieldmarkMiddleware, service=service, url=collector.url, version="v1")
+        with serving(app) as base:
+            collector.wait_until(lambda c: bool(c.applied))  # the first round; the next one is a minute away
+            for _ in range(10):
+                httpx.get(base)
+        assert received(collector) == 10
+
+
+def test_shutting_down_takes_a_second_at_most_when_the_server_does_not_answer(
+    service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # accepts, and never says a word
+        app = one_route()
+        url = "http://127.0.0.1:{1}".format(*deaf.getsockname())
+        app.add_middleware(FieldmarkMiddleware, service=service, url=url, version="v1")
+        with serving(app) as base:
+            for _ in range(10):
+                assert httpx.get(base).json() == {"a": 1}
+            started_s = time.monotonic()
+        assert time.monotonic() - started_s < 4.0  # uvicorn's own share included
+
+
+def test_an_application_is_served_while_nothing_listens(
+    service: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "INTERVAL_S_DEFAULT", 0.05)
+    with closing(Collector()) as gone:
+        port = gone.port
+    app = one_route()
+    app.add_middleware(FieldmarkMiddleware, service=service, url=f"http://127.0.0.1:{port}", version="v1")
+    with serving(app) as base:
+        until(lambda: "nothing listens there" in caplog.text)
+        for _ in range(10):
+            assert httpx.get(base).json() == {"a": 1}
+        with closing(Collector(port)) as collector:
+            collector.wait_until(lambda c: received(c) == 10)
+    warnings = [r for r in caplog.records if r.levelno >= logging.WARNING and f":{port}:" in r.getMessage()]
+    assert len(warnings) == 1
+
+
+def until(holds: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        pause.wait(0.01)
