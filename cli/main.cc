@@ -1,0 +1,44 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/exit_code.h"
+#if __has_include("cli/judge.h")
+#include "cli/judge.h"
+#endif
+#include "cli/serve.h"
+#include "cli/server_answers.h"
+#include "cli/status.h"
+#include "cli/verdict.h"
+
+namespace cli = fieldmark::cli;
+
+int main(int argc, char** argv) {
+  CLI::App app{"Tells when the data of a service goes bad, and which change did it", "fieldmark"};
+  app.set_version_flag("--version", FIELDMARK_VERSION);
+  app.require_subcommand(0, 1);
+  app.footer(
+      "Exit: 0 nothing found, 1 found something, 2 could not run, 3 not enough traffic or nothing to compare "
+      "with");
+  int exit_code = cli::kNothingFound;
+  cli::AddServe(app, exit_code);
+  cli::AddStatus(app, exit_code);
+  cli::AddVerdict(app, exit_code);
+#if __has_include("cli/judge.h")
+  cli::AddJudge(app, exit_code);
+#endif
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    cli::PrintError(std::string(error.what()) + "; see 'fieldmark --help', or --help after a command");
+    return cli::kCouldNotRun;
+  } catch (const std::exception& error) {
+    cli::PrintError("running the command: " + std::string(error.what()) + "; report it with the command line");
+    return cli::kCouldNotRun;
+  }
+  if (app.get_subcommands().empty()) {
+    std::fputs(app.help().c_str(), stderr);
+    return cli::kCouldNotRun;
+  }
+  return exit_code;
+}

@@ -1,0 +1,97 @@
+#include "cli/server_answers.h"
+
+#include <boost/json.hpp>
+#include <boost/url.hpp>
+#include <cstdio>
+
+#include "cli/http_client.h"
+
+namespace fieldmark::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::string Encoded(const std::string& text) {
+  return boost::urls::encode(text, boost::urls::unreserved_chars);
+}
+
+Error UnexpectedAnswer(const ServerOptions& options, int status) {
+  return {ErrorCode::kUnavailable,
+          "asking the server at " + options.url + ": it answered " + std::to_string(status) +
+              " and not as Fieldmark does; check that --url names a Fieldmark server"};
+}
+
+}  // namespace
+
+void AddServerOptions(CLI::App& command, ServerOptions& options) {
+  command.add_option("--url", options.url, "The server")->envname("FIELDMARK_URL")->capture_default_str();
+  command.add_option("--service", options.service, "Of which service; when there is one only, that");
+  command.add_option("--environment", options.environment,
+                     "In which environment; when there is one only, that");
+  command.add_flag("--json", options.json, "The server's JSON instead of words");
+}
+
+Result<json::object> GetJson(const ServerOptions& options, const std::string& target) {
+  const Result<HttpReply> reply = HttpGet(options.url, target);
+  if (!reply.ok()) return reply.error();
+  json::error_code failed;
+  json::value value = json::parse(reply->body, failed);
+  if (failed || !value.is_object()) return UnexpectedAnswer(options, reply->status);
+  if (reply->status == 200) return std::move(value.as_object());
+  const std::string detail = TextAt(value.as_object(), "detail");
+  if (detail.empty()) return UnexpectedAnswer(options, reply->status);
+  return Error{reply->status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnavailable, detail};
+}
+
+Result<json::array> ServicesLeft(const ServerOptions& options) {
+  Result<json::object> list = GetJson(options, "/api/v1/services");
+  if (!list.ok()) return list.error();
+  const json::value* services = list->if_contains("services");
+  if (services == nullptr || !services->is_array()) return UnexpectedAnswer(options, 200);
+  json::array left;
+  for (const json::value& service : services->get_array()) {
+    if (!service.is_object()) continue;
+    const bool named = options.service.empty() || TextAt(service.get_object(), "service") == options.service;
+    const bool placed =
+        options.environment.empty() || TextAt(service.get_object(), "environment") == options.environment;
+    if (named && placed) left.push_back(service);
+  }
+  return left;
+}
+
+Result<std::string> TargetOf(const ServerOptions& options, const std::string& leaf) {
+  std::string service = options.service;
+  std::string environment = options.environment;
+  if (service.empty() || environment.empty()) {
+    const Result<json::array> left = ServicesLeft(options);
+    if (!left.ok()) return left.error();
+    if (left->empty()) {
+      return Error{ErrorCode::kNotFound,
+                   "looking for a service at " + options.url +
+                       ": none has reported yet; add the middleware to one and send it a request"};
+    }
+    if (left->size() > 1) {
+      std::string names;
+      for (const json::value& one : *left) {
+        names += "\n  --service " + TextAt(one.get_object(), "service") + " --environment " +
+                 TextAt(one.get_object(), "environment");
+      }
+      return Error{ErrorCode::kFailedPrecondition,
+                   "choosing a service: there are several; name one of" + names};
+    }
+    service = TextAt(left->front().get_object(), "service");
+    environment = TextAt(left->front().get_object(), "environment");
+  }
+  return "/api/v1/services/" + Encoded(service) + "/" + Encoded(environment) + "/" + leaf;
+}
+
+std::string QueryPair(const std::string& key, const std::string& value) { return key + "=" + Encoded(value); }
+
+void PrintError(const std::string& message) { std::fprintf(stderr, "fieldmark: %s\n", message.c_str()); }
+
+std::string TextAt(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+}  // namespace fieldmark::cli

@@ -1,0 +1,41 @@
+// What the commands that ask a server have in common: where it is, which service is meant, its JSON or its
+// problem.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "fieldmark/base/result.h"
+
+namespace fieldmark::cli {
+
+struct ServerOptions {
+  std::string url = "http://127.0.0.1:3435";
+  std::string service;
+  std::string environment;
+  bool json = false;
+};
+
+// --url (or FIELDMARK_URL), --service, --environment, --json.
+void AddServerOptions(CLI::App& command, ServerOptions& options);
+
+// The JSON object at `target`, or what the server's problem says.
+Result<boost::json::object> GetJson(const ServerOptions& options, const std::string& target);
+
+// Of ServiceList, those that --service and --environment leave.
+Result<boost::json::array> ServicesLeft(const ServerOptions& options);
+
+// "/api/v1/services/{service}/{environment}/status", encoded. The one service that is left;
+// kFailedPrecondition with a list when there are several, kNotFound when there is none.
+Result<std::string> TargetOf(const ServerOptions& options, const std::string& leaf);
+
+// "key=value" of a query, encoded.
+std::string QueryPair(const std::string& key, const std::string& value);
+
+// To standard error, as every command's errors look.
+void PrintError(const std::string& message);
+
+std::string TextAt(const boost::json::object& object, std::string_view key);  // empty for null and none
+
+}  // namespace fieldmark::cli

@@ -1,0 +1,267 @@
+#include "server/api/api.h"
+
+#include <boost/json.hpp>
+#include <boost/url.hpp>
+#include <charconv>
+#include <filesystem>
+#include <optional>
+
+#include "server/api/json_out.h"
+#include "server/api/page.h"
+#include "server/watch/charts.h"
+#include "server/watch/words.h"
+
+namespace fieldmark::api {
+namespace {
+
+namespace json = boost::json;
+
+// The sender's clock at this attempt, in milliseconds since the epoch.
+constexpr std::string_view kClockHeader = "Fieldmark-Clock";
+constexpr size_t kHelloBytesMax = 4096;
+
+Response Json(const json::object& object) {
+  return {200, "application/json", json::serialize(object), {{"Cache-Control", "no-store"}}};
+}
+
+Response ProblemOf(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kInvalidArgument:
+      return Problem(400, error.message);
+    case ErrorCode::kNotFound:
+      return Problem(404, error.message);
+    case ErrorCode::kUnavailable:
+      return ProblemRetryLater(503, error.message, 5);
+    default:
+      return Problem(500, error.message);
+  }
+}
+
+std::optional<int64_t> ParseInteger(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+uint64_t FolderBytes(const std::string& folder) {
+  uint64_t bytes = 0;
+  std::error_code failed;
+  std::filesystem::directory_iterator files(folder, failed);
+  for (; !failed && files != std::filesystem::directory_iterator(); files.increment(failed)) {
+    std::error_code gone;
+    const auto size = files->file_size(gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+struct Api::Call {
+  const Request& request;
+  std::vector<std::string> names;  // what the pattern's {} stood for
+  std::vector<std::pair<std::string, std::string>> parameters;
+
+  std::optional<std::string_view> Parameter(std::string_view name) const {
+    for (const auto& [key, value] : parameters) {
+      if (key == name) return value;
+    }
+    return std::nullopt;
+  }
+
+  // None when left out; an error when it is no integer within the limits.
+  Result<std::optional<int64_t>> Integer(std::string_view name, int64_t least, int64_t most) const {
+    const std::optional<std::string_view> text = Parameter(name);
+    if (!text) return std::optional<int64_t>();
+    const std::optional<int64_t> value = ParseInteger(*text);
+    if (value && *value >= least && *value <= most) return value;
+    return Error{ErrorCode::kInvalidArgument, "reading the parameter " + std::string(name) +
+                                                  ": it is no whole number from " + std::to_string(least) +
+                                                  " to " + std::to_string(most) + "; give one"};
+  }
+};
+
+struct Api::Endpoint {
+  std::string_view method;
+  std::vector<std::string_view> path;  // "{}" stands for any one segment
+  Response (Api::*handle)(const Call&);
+
+  bool Matches(const std::vector<std::string>& segments, std::vector<std::string>& names) const {
+    if (segments.size() != path.size()) return false;
+    names.clear();
+    for (size_t i = 0; i < path.size(); ++i) {
+      if (path[i] == "{}") {
+        names.push_back(segments[i]);
+      } else if (path[i] != segments[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+};
+
+const std::vector<Api::Endpoint>& Api::Endpoints() {
+  static const std::vector<Endpoint> endpoints{
+      {"POST", {"api", "v1", "hello"}, &Api::Hello},
+      {"POST", {"api", "v1", "batches"}, &Api::AppendBatch},
+      {"GET", {"api", "v1", "services"}, &Api::ListServices},
+      {"GET", {"api", "v1", "services", "{}", "{}", "status"}, &Api::GetStatus},
+      {"GET", {"api", "v1", "services", "{}", "{}", "changes"}, &Api::ListChanges},
+      {"GET", {"api", "v1", "services", "{}", "{}", "verdict"}, &Api::GetVerdict},
+      {"GET", {"api", "v1", "services", "{}", "{}", "series"}, &Api::GetSeries},
+      {"GET", {"health"}, &Api::GetHealth},
+  };
+  return endpoints;
+}
+
+Api::Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts, watch::Answers& answers,
+         watch::Clock clock, ApiOptions options)
+    : store_(store),
+      ingest_(ingest),
+      verdicts_(verdicts),
+      answers_(answers),
+      clock_(std::move(clock)),
+      options_(std::move(options)),
+      started_(clock_()) {}
+
+Lane Api::LaneOf(const Request& request) const {
+  return request.method == "POST" || request.target == "/health" ? Lane::kWrite : Lane::kRead;
+}
+
+Response Api::Handle(const Request& request) {
+  if (!IsLoopbackHost(request.Header("Host"))) {
+    return Problem(
+        421, "answering a request: its Host header names another machine; ask for localhost or 127.0.0.1");
+  }
+  return Route(request);
+}
+
+Response Api::Route(const Request& request) {
+  const auto target = boost::urls::parse_origin_form(request.target);
+  if (!target)
+    return Problem(400, "reading a request: its target is no path; ask for one that starts with a slash");
+  Call call{request, {}, {}};
+  std::vector<std::string> segments;
+  for (const auto segment : target->segments()) segments.push_back(segment);
+  for (const auto& parameter : target->params()) call.parameters.emplace_back(parameter.key, parameter.value);
+
+  const std::string_view method = request.method == "HEAD" ? std::string_view("GET") : request.method;
+  std::string allowed;
+  for (const Endpoint& endpoint : Endpoints()) {
+    if (!endpoint.Matches(segments, call.names)) continue;
+    if (endpoint.method == method) return (this->*endpoint.handle)(call);
+    allowed = endpoint.method == "GET" ? "GET, HEAD" : std::string(endpoint.method);
+  }
+  const bool of_api = !segments.empty() && segments[0] == "api";
+  if (allowed.empty() && of_api) {
+    return Problem(404, "looking up an endpoint: this server has none there; see server/api/openapi.yaml");
+  }
+  if (allowed.empty() && method == "GET") return PageResponse(request, target->path());
+  Response response =
+      Problem(405, "answering a request: this method is not for that path; use the one in Allow");
+  response.headers.emplace_back("Allow", allowed.empty() ? "GET, HEAD" : allowed);
+  return response;
+}
+
+Response Api::Hello(const Call& call) {
+  if (MediaType(call.request.Header("Content-Type")) != "application/json") {
+    return Problem(415, "reading an introduction: its content type is not application/json; send it as that");
+  }
+  if (call.request.body.size() > kHelloBytesMax) {
+    return Problem(
+        413, "reading an introduction: it is longer than 4096 bytes; send service and environment alone");
+  }
+  json::error_code failed;
+  const json::value value = json::parse(call.request.body, failed);
+  const json::object* object = failed ? nullptr : value.if_object();
+  const auto text = [&](std::string_view name) -> const json::string* {
+    const json::value* member = object == nullptr ? nullptr : object->if_contains(name);
+    return member == nullptr ? nullptr : member->if_string();
+  };
+  const json::string* service = text("service");
+  const json::string* environment = text("environment");
+  if (service == nullptr || environment == nullptr) {
+    return Problem(400,
+                   "reading an introduction: it is no JSON object with the texts service and environment");
+  }
+  const Result<ingest::Introduction> introduction = ingest_.Hello(*service, *environment);
+  return introduction.ok() ? Json(HelloJson(*introduction)) : ProblemOf(introduction.error());
+}
+
+Response Api::AppendBatch(const Call& call) {
+  const ingest::Reply reply =
+      ingest_.Append(MediaType(call.request.Header("Content-Type")), call.request.body,
+                     ParseInteger(call.request.Header(kClockHeader)));
+  if (reply.status == 200) return Json(BatchJson(reply));
+  if (reply.retry_after_s > 0) return ProblemRetryLater(reply.status, reply.detail, reply.retry_after_s);
+  return Problem(reply.status, reply.detail);
+}
+
+Response Api::ListServices(const Call&) {
+  const Result<std::vector<watch::ServiceStatus>> services = answers_.All();
+  if (!services.ok()) return ProblemOf(services.error());
+  json::array array;
+  for (const watch::ServiceStatus& status : *services) array.push_back(ServiceSummaryJson(status));
+  return Json({{"services", std::move(array)}, {"server_time", watch::UtcTime(clock_())}});
+}
+
+Response Api::GetStatus(const Call& call) {
+  const Result<watch::ServiceStatus> status = answers_.Of(call.names[0], call.names[1]);
+  return status.ok() ? Json(StatusJson(*status)) : ProblemOf(status.error());
+}
+
+Response Api::ListChanges(const Call& call) {
+  const Result<std::vector<watch::Deployment>> deployments =
+      verdicts_.DeploymentsOf(call.names[0], call.names[1]);
+  if (!deployments.ok()) return ProblemOf(deployments.error());
+  json::array changes;
+  for (auto one = deployments->rbegin(); one != deployments->rend(); ++one)
+    changes.push_back(ChangeJson(*one));
+  return Json({{"changes", std::move(changes)}});
+}
+
+Response Api::GetVerdict(const Call& call) {
+  const Result<std::optional<int64_t>> look_s = call.Integer("look_s", watch::kLookMinS, watch::kLookMaxS);
+  if (!look_s.ok()) return ProblemOf(look_s.error());
+  const Result<watch::DeploymentVerdict> verdict =
+      verdicts_.Of(call.names[0], call.names[1], call.Parameter("change"), *look_s);
+  return verdict.ok() ? Json(VerdictJson(*verdict)) : ProblemOf(verdict.error());
+}
+
+Response Api::GetSeries(const Call& call) {
+  const Result<std::optional<int64_t>> minutes =
+      call.Integer("minutes", watch::kChartMinutesMin, watch::kChartMinutesMax);
+  if (!minutes.ok()) return ProblemOf(minutes.error());
+  const std::optional<std::string_view> subject = call.Parameter("subject");
+  const std::optional<std::string_view> statistic = call.Parameter("statistic");
+  if (!subject || !statistic) {
+    return Problem(400, "reading the parameters of a series: subject or statistic is missing; give both");
+  }
+  watch::ChartQuery query;
+  query.service = call.names[0];
+  query.environment = call.names[1];
+  query.subject = *subject;
+  query.field = call.Parameter("field").value_or("");
+  query.statistic = *statistic;
+  if (*minutes) query.minutes = **minutes;
+  const Result<watch::Chart> chart = watch::ChartOf(store_, verdicts_, query, clock_());
+  return chart.ok() ? Json(SeriesJson(*chart)) : ProblemOf(chart.error());
+}
+
+Response Api::GetHealth(const Call&) {
+  const ingest::Counters counters = ingest_.counters();
+  return Json({{"status", counters.writable ? "ready" : "read_only"},
+               {"version", FIELDMARK_VERSION},
+               {"uptime_s", static_cast<double>(clock_() - started_) / 1000},
+               {"batches_applied", counters.applied},
+               {"batches_duplicate", counters.duplicate},
+               {"batches_rejected", counters.rejected},
+               {"batches_postponed", counters.postponed},
+               {"batches_clock_shifted", counters.clock_shifted},
+               {"batches_clock_bad", counters.clock_bad},
+               {"log_rows", options_.log_rows ? options_.log_rows() : 0},
+               {"data_folder_bytes", options_.data_folder.empty() ? 0 : FolderBytes(options_.data_folder)}});
+}
+
+}  // namespace fieldmark::api

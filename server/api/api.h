@@ -1,0 +1,56 @@
+// The endpoints of openapi.yaml, and the page. No sockets: a request in, a response out. Safe for use by
+// several threads at once.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/api/http.h"
+#include "server/ingest/ingest.h"
+#include "server/store/store.h"
+#include "server/watch/answers.h"
+#include "server/watch/verdicts.h"
+
+namespace fieldmark::api {
+
+struct ApiOptions {
+  std::string data_folder;             // empty: none on disk
+  std::function<uint64_t()> log_rows;  // batches not yet folded; empty: always 0
+};
+
+class Api : public Handler {
+ public:
+  // All must outlive it.
+  Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts, watch::Answers& answers,
+      watch::Clock clock, ApiOptions options = {});
+
+  Lane LaneOf(const Request& request) const override;
+  Response Handle(const Request& request) override;
+
+ private:
+  struct Call;
+  struct Endpoint;
+  static const std::vector<Endpoint>& Endpoints();
+
+  Response Route(const Request& request);
+  Response Hello(const Call& call);
+  Response AppendBatch(const Call& call);
+  Response ListServices(const Call& call);
+  Response GetStatus(const Call& call);
+  Response ListChanges(const Call& call);
+  Response GetVerdict(const Call& call);
+  Response GetSeries(const Call& call);
+  Response GetHealth(const Call& call);
+
+  store::Store& store_;
+  ingest::Ingest& ingest_;
+  watch::Verdicts& verdicts_;
+  watch::Answers& answers_;
+  const watch::Clock clock_;
+  const ApiOptions options_;
+  const UnixMs started_;
+};
+
+}  // namespace fieldmark::api

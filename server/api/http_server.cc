@@ -1,0 +1,425 @@
+// The only file of the server that sees Beast, which costs a quarter of a minute to compile.
+//
+// A connection is one coroutine: header, body, handler on its lane, response, again. No operation has a timer
+// of its own: a connection notes when it has had enough, and one sweep cancels those past that moment.
+#include "server/api/http_server.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <exception>
+#include <list>
+#include <optional>
+#include <thread>
+
+namespace fieldmark::api {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+// The concrete executor everywhere: the type-erased one costs an allocation an operation.
+using Executor = asio::io_context::executor_type;
+using Socket = asio::basic_stream_socket<tcp, Executor>;
+using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
+using SteadyClock = std::chrono::steady_clock;
+using Timer = asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>, Executor>;
+using Awaitable = asio::use_awaitable_t<Executor>;
+template <class T>
+using Task = asio::awaitable<T, Executor>;
+constexpr auto kAwait = asio::as_tuple(Awaitable{});
+
+constexpr size_t kBufferReserveMax = 64u << 10;
+constexpr size_t kBufferKeptMax = 16u << 10;
+constexpr size_t kDrainBytesMax = 16u << 20;
+constexpr size_t kRefusalsMax =
+    64;  // connections over the limit that are told so; further ones are just closed
+
+struct Connection {
+  Connection(Socket accepted, std::list<Connection*>& connections)
+      : socket(std::move(accepted)), all(connections) {
+    place = all.insert(all.end(), this);
+  }
+  ~Connection() { all.erase(place); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void Allow(std::chrono::milliseconds time) {
+    deadline = SteadyClock::now() + time;
+    expired = false;
+  }
+  void AllowForEver() { deadline = SteadyClock::time_point::max(); }
+  void Cancel() {
+    beast::error_code ignored;
+    socket.cancel(ignored);
+  }
+
+  Socket socket;
+  beast::flat_buffer buffer;
+  SteadyClock::time_point deadline = SteadyClock::time_point::max();
+  bool expired = false;
+  bool idle = false;  // between two requests
+  std::list<Connection*>& all;
+  std::list<Connection*>::iterator place;
+};
+
+http::response<http::string_body> MessageOf(Response&& response, unsigned version, bool head,
+                                            bool keep_alive) {
+  http::response<http::string_body> message{static_cast<http::status>(response.status), version};
+  message.keep_alive(keep_alive);
+  message.set(http::field::server, "fieldmark");
+  message.set("X-Content-Type-Options", "nosniff");
+  if (!response.content_type.empty()) message.set(http::field::content_type, response.content_type);
+  for (const auto& [name, value] : response.headers) message.set(name, value);
+  const bool bodiless = response.status == 204 || response.status == 304;
+  if (!bodiless) message.content_length(response.body.size());
+  if (!head && !bodiless) message.body() = std::move(response.body);
+  return message;
+}
+
+Request RequestOf(http::request<http::string_body>&& message) {
+  Request request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  for (const auto& field : message) {
+    request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+  }
+  request.body = std::move(message.body());
+  return request;
+}
+
+Result<tcp::endpoint> LoopbackEndpoint(const HttpOptions& options) {
+  boost::system::error_code failed;
+  const auto address =
+      asio::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, failed);
+  if (failed || !address.is_loopback()) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "listening on " + options.address +
+            ": not a loopback address, and this server does not yet check who asks; listen on 127.0.0.1 and "
+            "put a proxy that does before it"};
+  }
+  return tcp::endpoint(address, options.port);
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  Impl(const HttpOptions& options, Handler& handler)
+      : limits_(options.limits),
+        handler_(handler),
+        pools_{{asio::thread_pool(static_cast<size_t>(options.write_threads)),
+                asio::thread_pool(static_cast<size_t>(options.read_threads))}},
+        context_(1),
+        acceptor_(context_),
+        sweep_timer_(context_) {}
+
+  Status Listen(const tcp::endpoint& endpoint) {
+    boost::system::error_code failed;
+    acceptor_.open(endpoint.protocol(), failed);
+    if (!failed) acceptor_.set_option(asio::socket_base::reuse_address(true), failed);
+    if (!failed) acceptor_.bind(endpoint, failed);
+    if (!failed) acceptor_.listen(asio::socket_base::max_listen_connections, failed);
+    if (!failed) endpoint_ = acceptor_.local_endpoint(failed);
+    if (!failed) return {};
+    const std::string where =
+        "listening on " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+    if (failed == asio::error::address_in_use) {
+      return Error{ErrorCode::kAlreadyExists,
+                   where + ": another program has this port; stop it, or choose another with --port"};
+    }
+    if (failed == asio::error::access_denied) {
+      return Error{ErrorCode::kPermissionDenied,
+                   where + ": this user may not use the port; choose one above 1023 with --port"};
+    }
+    return Error{ErrorCode::kUnavailable,
+                 where + ": " + failed.message() + "; choose another with --listen or --port"};
+  }
+
+  void Run() {
+    asio::co_spawn(context_, Accept(), asio::detached);
+    asio::co_spawn(context_, Sweep(), asio::detached);
+    thread_ = std::thread([this] { context_.run(); });
+  }
+
+  void Stop() {
+    if (!thread_.joinable()) return;
+    asio::post(context_, [this] { BeginClosing(); });
+    thread_.join();
+    for (asio::thread_pool& pool : pools_) pool.join();
+  }
+
+  tcp::endpoint endpoint() const { return endpoint_; }
+
+ private:
+  void BeginClosing() {
+    closing_ = true;
+    close_by_ = SteadyClock::now() + limits_.close_max;
+    beast::error_code ignored;
+    acceptor_.close(ignored);
+    for (Connection* connection : connections_) {
+      if (connection->idle) connection->Cancel();
+    }
+    sweep_timer_.cancel();
+  }
+
+  Task<void> Sweep() {
+    for (;;) {
+      sweep_timer_.expires_after(closing_ ? std::chrono::milliseconds(10) : limits_.sweep_every);
+      co_await sweep_timer_.async_wait(kAwait);
+      const auto now = SteadyClock::now();
+      if (closing_ && connections_.empty()) co_return;
+      if (closing_ && now > close_by_) {
+        context_.stop();
+        co_return;
+      }
+      for (Connection* connection : connections_) {
+        if (connection->deadline > now) continue;
+        connection->expired = true;
+        connection->AllowForEver();
+        connection->Cancel();
+      }
+    }
+  }
+
+  Task<void> Accept() {
+    Timer pause(context_);
+    while (!closing_) {
+      Socket socket(context_);
+      auto [failed] = co_await acceptor_.async_accept(socket, kAwait);
+      if (closing_) break;
+      if (failed) {  // out of descriptors, most likely: others will be given back
+        pause.expires_after(std::chrono::milliseconds(100));
+        co_await pause.async_wait(kAwait);
+        continue;
+      }
+      const size_t over = connections_.size() + 1;
+      if (over <= limits_.connections_max) {
+        asio::co_spawn(context_, Serve(std::move(socket)), asio::detached);
+      } else if (over <= limits_.connections_max + kRefusalsMax) {
+        asio::co_spawn(context_, Refuse(std::move(socket)), asio::detached);
+      }
+    }
+  }
+
+  Task<void> Refuse(Socket socket) {
+    Connection connection(std::move(socket), connections_);
+    co_await Close(connection,
+                   ProblemRetryLater(503, "serving a connection: too many are open; try again", 5));
+  }
+
+  // The last response of a connection. What the client is still sending is read for a while: closing with
+  // bytes unread would reset the connection, and the client would never see why.
+  Task<void> Close(Connection& connection, Response response) {
+    connection.Allow(limits_.write_max);
+    auto message = MessageOf(std::move(response), 11, false, false);
+    co_await http::async_write(connection.socket, message, kAwait);
+    beast::error_code ignored;
+    connection.socket.shutdown(tcp::socket::shutdown_send, ignored);
+    connection.Allow(std::chrono::seconds(2));
+    std::vector<char> sink(16u << 10);
+    for (size_t drained = 0; drained < kDrainBytesMax;) {
+      auto [failed, size] = co_await connection.socket.async_read_some(asio::buffer(sink), kAwait);
+      if (failed) break;
+      drained += size;
+    }
+  }
+
+  Task<void> Serve(Socket socket) {
+    Connection connection(std::move(socket), connections_);
+    beast::error_code ignored;
+    connection.socket.set_option(tcp::no_delay(true), ignored);
+    while (!closing_) {
+      if (!co_await AwaitFirstByte(connection)) break;
+      std::optional<Response> last;
+      const bool goes_on = co_await ServeOne(connection, last);
+      if (last) co_await Close(connection, std::move(*last));
+      if (!goes_on || last) break;
+      if (connection.buffer.size() == 0 && connection.buffer.capacity() > kBufferKeptMax)
+        connection.buffer = {};
+    }
+    connection.socket.shutdown(tcp::socket::shutdown_both, ignored);
+  }
+
+  Task<bool> AwaitFirstByte(Connection& connection) {
+    if (connection.buffer.size() > 0) co_return true;  // pipelined
+    connection.idle = true;
+    connection.Allow(limits_.idle_max);
+    auto [failed, size] = co_await connection.socket.async_read_some(connection.buffer.prepare(4096), kAwait);
+    connection.idle = false;
+    connection.buffer.commit(size);
+    co_return !failed;
+  }
+
+  // One request and its response. False: the connection is at its end. With `last`: after saying that.
+  Task<bool> ServeOne(Connection& connection, std::optional<Response>& last) {
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(static_cast<uint32_t>(limits_.header_bytes_max));
+    parser.body_limit(limits_.body_bytes_max);
+
+    connection.Allow(limits_.header_max);
+    {
+      auto [failed, size] =
+          co_await http::async_read_header(connection.socket, connection.buffer, parser, kAwait);
+      if (failed) {
+        last = ProblemOf(failed, connection);
+        co_return false;
+      }
+    }
+    const size_t body_bytes =
+        !parser.is_done() && parser.chunked() ? limits_.body_bytes_max : parser.content_length().value_or(0);
+    if (all_bodies_bytes_ + body_bytes > limits_.all_bodies_bytes_max) {
+      last = ProblemRetryLater(503, "taking a body: too many are under way; try again", 2);
+      co_return false;
+    }
+    const BodyReservation reservation(all_bodies_bytes_, body_bytes);
+    if (!parser.is_done()) {
+      connection.Allow(limits_.body_max);
+      if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+        http::response<http::empty_body> go_on{http::status::continue_, 11};
+        co_await http::async_write(connection.socket, go_on, kAwait);
+      }
+      connection.buffer.reserve(std::min(body_bytes + 1, kBufferReserveMax));
+      auto [failed, size] = co_await http::async_read(connection.socket, connection.buffer, parser, kAwait);
+      if (failed) {
+        last = ProblemOf(failed, connection);
+        co_return false;
+      }
+    }
+    connection.AllowForEver();
+
+    const bool head = parser.get().method() == http::verb::head;
+    const unsigned version = parser.get().version();
+    const bool keep_alive = parser.get().keep_alive();
+    Response response = co_await Dispatch(RequestOf(parser.release()));
+
+    connection.Allow(limits_.write_max);
+    auto message = MessageOf(std::move(response), version, head, keep_alive && !closing_);
+    auto [failed, size] = co_await http::async_write(connection.socket, message, kAwait);
+    co_return !failed && message.keep_alive();
+  }
+
+  // What a failed read means to the client; none when there is nobody to tell.
+  static std::optional<Response> ProblemOf(const beast::error_code& failed, const Connection& connection) {
+    if (failed == http::error::body_limit)
+      return Problem(413, "reading a request: its body is too large; send it in parts");
+    if (failed == http::error::header_limit || failed == http::error::buffer_overflow) {
+      return Problem(431,
+                     "reading a request: its header is too large; shorten the target and the header fields");
+    }
+    if (connection.expired) return Problem(408, "reading a request: it came too slowly; send it again");
+    if (failed == http::error::end_of_stream || failed == http::error::partial_message) return std::nullopt;
+    if (failed.category() == http::make_error_code(http::error::bad_method).category()) {
+      return Problem(
+          400, "reading a request: it is no HTTP (" + failed.message() + "); check the client and the port");
+    }
+    return std::nullopt;
+  }
+
+  class BodyReservation {
+   public:
+    BodyReservation(size_t& total, size_t bytes) : total_(total), bytes_(bytes) { total_ += bytes_; }
+    ~BodyReservation() { total_ -= bytes_; }
+    BodyReservation(const BodyReservation&) = delete;
+    BodyReservation& operator=(const BodyReservation&) = delete;
+
+   private:
+    size_t& total_;
+    size_t bytes_;
+  };
+
+  // Starts the handler on a lane and brings its response back to the thread of the sockets.
+  struct RunOnLane {
+    Impl* server;
+    asio::thread_pool* pool;
+
+    template <class Completion>
+    void operator()(Completion completion, Request request) const {
+      auto work = asio::make_work_guard(server->context_);
+      asio::post(*pool, [server = server, completion = std::move(completion), request = std::move(request),
+                         work = std::move(work)]() mutable {
+        auto response = std::make_unique<Response>(server->HandleSafely(request));
+        asio::post(server->context_,
+                   [completion = std::move(completion), response = std::move(response)]() mutable {
+                     std::move(completion)(std::move(response));
+                   });
+      });
+    }
+  };
+
+  Task<Response> Dispatch(Request request) {
+    const auto lane = static_cast<size_t>(handler_.LaneOf(request));
+    if (waiting_[lane] >= limits_.waiting_max) {
+      co_return ProblemRetryLater(503, "answering a request: too many are waiting; try again", 2);
+    }
+    ++waiting_[lane];
+    const Awaitable token;
+    std::unique_ptr<Response> response =
+        co_await asio::async_initiate<const Awaitable, void(std::unique_ptr<Response>)>(
+            RunOnLane{this, &pools_[lane]}, token, std::move(request));
+    --waiting_[lane];
+    co_return std::move(*response);
+  }
+
+  Response HandleSafely(const Request& request) {
+    try {
+      return handler_.Handle(request);
+    } catch (const std::exception&) {
+      return Problem(500, "answering a request: this server failed; its log may say why");
+    }
+  }
+
+  // Used by what context_ destroys, so they stand before it.
+  const HttpLimits limits_;
+  Handler& handler_;
+  std::list<Connection*> connections_;
+  size_t all_bodies_bytes_ = 0;
+  std::array<size_t, kLanes> waiting_{};
+  bool closing_ = false;
+  SteadyClock::time_point close_by_;
+  tcp::endpoint endpoint_;
+
+  std::array<asio::thread_pool, kLanes> pools_;
+  asio::io_context context_;
+  Acceptor acceptor_;
+  Timer sweep_timer_;
+  std::thread thread_;
+};
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() { impl_->Stop(); }
+
+Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpOptions& options, Handler& handler) {
+  const Result<tcp::endpoint> endpoint = LoopbackEndpoint(options);
+  if (!endpoint.ok()) return endpoint.error();
+  auto impl = std::make_unique<Impl>(options, handler);
+  FM_RETURN_IF_ERROR(impl->Listen(*endpoint));
+  impl->Run();
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+uint16_t HttpServer::port() const { return impl_->endpoint().port(); }
+
+std::string HttpServer::url() const {
+  const tcp::endpoint endpoint = impl_->endpoint();
+  const std::string address = endpoint.address().to_string();
+  return "http://" + (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" +
+         std::to_string(endpoint.port());
+}
+
+void HttpServer::Stop() { impl_->Stop(); }
+
+}  // namespace fieldmark::api

@@ -1,0 +1,165 @@
+#include "server/api/json_out.h"
+
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "server/watch/words.h"
+
+namespace fieldmark::api {
+namespace {
+
+namespace json = boost::json;
+using watch::UtcTime;
+
+json::value Number(double value) { return std::isfinite(value) ? json::value(value) : json::value(nullptr); }
+// Where the contract has no null.
+double Finite(double value) { return std::isfinite(value) ? value : 0; }
+
+template <class T>
+json::value OrNull(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+json::value TimeOrNull(const std::optional<UnixMs>& time) {
+  return time ? json::value(UtcTime(*time)) : json::value(nullptr);
+}
+
+json::array Numbers(const std::vector<double>& values) {
+  json::array array;
+  array.reserve(values.size());
+  for (const double value : values) array.push_back(Number(value));
+  return array;
+}
+
+std::string_view KindCode(judge::Kind kind) {
+  switch (kind) {
+    case judge::Kind::kRate:
+      return "rate";
+    case judge::Kind::kMean:
+      return "mean";
+    case judge::Kind::kCount:
+      return "count";
+    case judge::Kind::kQuantile:
+      return "quantile";
+    case judge::Kind::kDistribution:
+      return "distribution";
+    case judge::Kind::kMix:
+      return "mix";
+  }
+  return "rate";
+}
+
+json::object FindingJson(const judge::Finding& finding) {
+  return {
+      {"signal", finding.signal},
+      {"subject", finding.subject},
+      {"field", finding.field},
+      {"statistic", finding.statistic},
+      {"kind", KindCode(finding.kind)},
+      {"state", judge::StateCode(finding.state)},
+      {"direction", judge::DirectionCode(finding.direction)},
+      {"qualifier", finding.qualifier.empty() ? json::value(nullptr) : json::value(finding.qualifier)},
+      {"from", Number(finding.from)},
+      {"to", Number(finding.to)},
+      {"unit", finding.unit},
+      {"effect", Finite(finding.effect)},
+      {"since", {UtcTime(finding.since_unix_s.first * 1000), UtcTime(finding.since_unix_s.second * 1000)}},
+      {"n_before", Finite(finding.n_before)},
+      {"n_after", Finite(finding.n_after)},
+      {"q_value", Finite(finding.q_value)},
+      {"could_have_seen", Finite(finding.could_have_seen)},
+      {"sentence", finding.sentence}};
+}
+
+json::object AnswerJson(const watch::Answer& answer) {
+  return {{"question", answer.question},
+          {"state", watch::AnswerCode(answer.state)},
+          {"word", answer.word},
+          {"detail", answer.detail},
+          {"usual", answer.usual}};
+}
+
+void AddTerms(const ingest::Terms& terms, json::object& into) {
+  json::array formats;
+  for (const int format : terms.formats) formats.push_back(format);
+  into["formats"] = std::move(formats);
+  into["interval_s"] = terms.interval_s;
+  into["paused"] = terms.paused;
+}
+
+}  // namespace
+
+json::object ChangeJson(const watch::Deployment& deployment) {
+  std::optional<UnixMs> last_old;
+  if (deployment.last_old) last_old = *deployment.last_old * kMsPerMinute;
+  return {{"kind", "deployment"},
+          {"from_version", OrNull(deployment.from_version)},
+          {"to_version", deployment.to_version},
+          {"first_seen_at", UtcTime(deployment.at * kMsPerMinute)},
+          {"last_old_at", TimeOrNull(last_old)},
+          {"rollback", watch::RollbackAdvice(deployment)}};
+}
+
+json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
+  const judge::Verdict& judged = verdict.verdict;
+  json::array findings;
+  for (const judge::Finding& finding : judged.findings) findings.push_back(FindingJson(finding));
+  return {{"change", ChangeJson(verdict.deployment)},
+          {"look_s", verdict.look_s},
+          {"looked_at", UtcTime(verdict.looked_at)},
+          {"state", judge::StateCode(judged.state)},
+          {"title", judged.title},
+          {"sentence", judged.sentence},
+          {"next_look_at", TimeOrNull(verdict.next_look_at)},
+          {"judged", judged.judged},
+          {"not_enough", judged.not_enough},
+          {"cannot_compare", judged.cannot_compare},
+          {"could_have_seen", Finite(judged.could_have_seen)},
+          {"findings", std::move(findings)}};
+}
+
+json::object StatusJson(const watch::ServiceStatus& status) {
+  json::array answers;
+  for (const watch::Answer& answer : status.answers) answers.push_back(AnswerJson(answer));
+  return {{"service", status.service},
+          {"environment", status.environment},
+          {"version", status.version},
+          {"server_time", UtcTime(status.server_time)},
+          {"last_data_at", TimeOrNull(status.last_data_at)},
+          {"answers", std::move(answers)},
+          {"verdict", status.verdict ? json::value(VerdictJson(*status.verdict)) : json::value(nullptr)}};
+}
+
+json::object ServiceSummaryJson(const watch::ServiceStatus& status) {
+  return {{"service", status.service},
+          {"environment", status.environment},
+          {"version", status.version},
+          {"state", watch::AnswerCode(status.state())},
+          {"headline", status.headline()},
+          {"last_data_at", TimeOrNull(status.last_data_at)},
+          {"requests_per_s", Finite(status.requests_per_s)},
+          {"findings", status.verdict ? status.verdict->verdict.findings.size() : size_t{0}}};
+}
+
+json::object SeriesJson(const watch::Chart& chart) {
+  json::array changes;
+  for (const watch::Deployment& deployment : chart.deployments) changes.push_back(ChangeJson(deployment));
+  return {{"signal", chart.signal},          {"unit", chart.unit},
+          {"step_s", chart.step_s},          {"start", UtcTime(chart.start)},
+          {"values", Numbers(chart.values)}, {"lower", Numbers(chart.lower)},
+          {"upper", Numbers(chart.upper)},   {"changes", std::move(changes)}};
+}
+
+json::object HelloJson(const ingest::Introduction& introduction) {
+  json::object object{{"hash_key", introduction.hash_key}};
+  AddTerms(introduction.terms, object);
+  return object;
+}
+
+json::object BatchJson(const ingest::Reply& reply) {
+  json::object object{{"outcome", reply.outcome == store::Append::kApplied ? "applied" : "duplicate"}};
+  AddTerms(reply.terms, object);
+  return object;
+}
+
+}  // namespace fieldmark::api

@@ -1,0 +1,181 @@
+#include "server/ingest/ingest.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+
+namespace fieldmark::ingest {
+namespace {
+
+// A bucket later than this after the server's clock is a mistake, whatever its source.
+constexpr int64_t kFutureMinutesMax = 10;
+// Nothing that anybody replays happened before the epoch.
+constexpr Minute kEarliestMinute = 0;
+
+Terms CurrentTerms() { return {{bucket::kFormatVersion}, 5, false}; }
+
+// Length of the UTF-8 character at the start of `text`; 0 when there is none. Overlong forms and surrogates
+// are none.
+size_t Utf8Length(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
+  const auto continues = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
+  const uint8_t first = byte(0);
+  if (first < 0x80) return 1;
+  if (first < 0xC2) return 0;
+  if (first < 0xE0) return continues(1) ? 2 : 0;
+  if (first < 0xF0) {
+    const bool overlong = first == 0xE0 && byte(1) < 0xA0;
+    const bool surrogate = first == 0xED && byte(1) >= 0xA0;
+    return !overlong && !surrogate && continues(1) && continues(2) ? 3 : 0;
+  }
+  const bool overlong = first == 0xF0 && byte(1) < 0x90;
+  const bool beyond = first > 0xF4 || (first == 0xF4 && byte(1) >= 0x90);
+  return !overlong && !beyond && continues(1) && continues(2) && continues(3) ? 4 : 0;
+}
+
+Status CheckName(std::string_view what, std::string_view name) {
+  const std::string attempted = "reading the " + std::string(what) + ": ";
+  if (name.empty()) return Error{ErrorCode::kInvalidArgument, attempted + "it is empty; give it a name"};
+  if (name.size() > kNameBytesMax) {
+    return Error{ErrorCode::kInvalidArgument, attempted + "it is longer than 200 bytes; shorten it"};
+  }
+  while (!name.empty()) {
+    const size_t length = Utf8Length(name);
+    if (length == 0 || static_cast<uint8_t>(name[0]) < 0x20 || name[0] == 0x7F) {
+      return Error{ErrorCode::kInvalidArgument,
+                   attempted + "it has bytes that are not printable UTF-8; give it another name"};
+    }
+    name.remove_prefix(length);
+  }
+  return {};
+}
+
+Status CheckHeader(const bucket::BatchHeader& header) {
+  FM_RETURN_IF_ERROR(CheckName("service of a batch", header.stream.service));
+  FM_RETURN_IF_ERROR(CheckName("environment of a batch", header.stream.environment));
+  FM_RETURN_IF_ERROR(CheckName("version of a batch", header.stream.version));
+  if (header.sequence == 0) {
+    return Error{ErrorCode::kInvalidArgument, "reading the sequence of a batch: it is 0; count from 1"};
+  }
+  return {};
+}
+
+// Times and minutes that later arithmetic cannot overflow on.
+Status CheckRange(const bucket::Batch& batch, UnixMs attempt) {
+  constexpr int64_t kYear9999Ms = 253'402'300'800'000;
+  const auto is_time = [](int64_t ms) { return ms >= 0 && ms < kYear9999Ms; };
+  bool sane = is_time(attempt);
+  for (const auto& [minute, bucket] : batch.buckets)
+    sane = sane && minute >= 0 && minute < kYear9999Ms / kMsPerMinute;
+  if (sane) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "reading the times of a batch: some lie before 1970 or after 9999; check the worker's clock"};
+}
+
+Status CheckMinutes(const bucket::Buckets& buckets, UnixMs now) {
+  if (buckets.empty()) return {};
+  if (buckets.begin()->first < kEarliestMinute ||
+      buckets.rbegin()->first > MinuteOf(now) + kFutureMinutesMax) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "placing the minutes of a batch: some lie before 1970 or after now; check the worker's clock"};
+  }
+  return {};
+}
+
+int64_t RoundToMinutes(int64_t ms) {
+  const int64_t half = kMsPerMinute / 2;
+  return ms >= 0 ? (ms + half) / kMsPerMinute : -((-ms + half) / kMsPerMinute);
+}
+
+int StatusOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUnsupported:
+      return 415;
+    case ErrorCode::kTooLarge:
+      return 413;
+    default:
+      return 400;
+  }
+}
+
+}  // namespace
+
+ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms) {
+  if (batch.header.source != bucket::Source::kLive || std::abs(skew_ms) <= kSkewMsIgnored)
+    return ClockFix::kNone;
+  const int64_t minutes = RoundToMinutes(skew_ms);
+  bucket::Buckets shifted;
+  for (auto& [minute, bucket] : batch.buckets) shifted.emplace(minute + minutes, std::move(bucket));
+  batch.buckets = std::move(shifted);
+  if (std::abs(skew_ms) <= kSkewMsShifted) return ClockFix::kShifted;
+  batch.header.stream.version = kBadClockVersion;
+  return ClockFix::kBad;
+}
+
+Ingest::Ingest(store::Store& store, Clock clock) : store_(store), clock_(std::move(clock)) {}
+
+Result<Introduction> Ingest::Hello(std::string_view service, std::string_view environment) {
+  FM_RETURN_IF_ERROR(CheckName("service", service));
+  FM_RETURN_IF_ERROR(CheckName("environment", environment));
+  const Result<HashKey> key = store_.KeyOf(environment, service);
+  if (!key.ok()) return key.error();
+  return Introduction{key->ToHex(), CurrentTerms()};
+}
+
+Reply Ingest::Reject(int status, std::string detail) {
+  rejected_.fetch_add(1, std::memory_order_relaxed);
+  return {status, store::Append::kApplied, std::move(detail), 0, CurrentTerms()};
+}
+
+Reply Ingest::Postpone(const Error& error) {
+  postponed_.fetch_add(1, std::memory_order_relaxed);
+  if (writable_.exchange(false)) spdlog::error("batches are refused for now: {}", error.message);
+  return {503, store::Append::kApplied, error.message, 5, CurrentTerms()};
+}
+
+Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
+                     std::optional<UnixMs> worker_clock) {
+  if (media_type != kBatchType) {
+    return Reject(415,
+                  "taking a batch: its content type is not " + std::string(kBatchType) + "; send it as that");
+  }
+  Result<bucket::Batch> batch = bucket::DecodeBatch(bytes);
+  if (!batch.ok()) return Reject(StatusOf(batch.error().code), batch.error().message);
+  if (const Status checked = CheckHeader(batch->header); !checked.ok())
+    return Reject(422, checked.error().message);
+
+  const UnixMs now = clock_();
+  const UnixMs attempt = worker_clock.value_or(batch->header.sent_at_unix_ms);
+  if (const Status checked = CheckRange(*batch, attempt); !checked.ok())
+    return Reject(422, checked.error().message);
+  const ClockFix fix = FixClock(*batch, now - attempt);
+  if (const Status placed = CheckMinutes(batch->buckets, now); !placed.ok()) {
+    return Reject(422, placed.error().message);
+  }
+  // The store keeps bytes: those of a changed batch are new ones.
+  const std::string fixed_bytes = fix == ClockFix::kNone ? std::string() : bucket::EncodeBatch(*batch);
+  const Result<store::Append> appended =
+      store_.AppendBatch(*batch, fix == ClockFix::kNone ? bytes : std::string_view(fixed_bytes), now);
+  if (!appended.ok()) {
+    const bool at_fault = appended.error().code == ErrorCode::kInvalidArgument;
+    return at_fault ? Reject(422, appended.error().message) : Postpone(appended.error());
+  }
+  if (!writable_.exchange(true)) spdlog::info("batches are taken again");
+  (*appended == store::Append::kApplied ? applied_ : duplicate_).fetch_add(1, std::memory_order_relaxed);
+  if (*appended == store::Append::kApplied && fix != ClockFix::kNone) {
+    std::atomic<uint64_t>& fixed = fix == ClockFix::kShifted ? clock_shifted_ : clock_bad_;
+    if (fixed.fetch_add(1, std::memory_order_relaxed) == 0) {
+      spdlog::warn("the clock of host {} is {} s off; its minutes are {}; set its clock", batch->header.host,
+                   (now - attempt) / 1000,
+                   fix == ClockFix::kShifted ? "shifted" : "kept apart as (bad clock)");
+    }
+  }
+  return {200, *appended, "", 0, CurrentTerms()};
+}
+
+Counters Ingest::counters() const {
+  return {applied_, duplicate_, rejected_, postponed_, clock_shifted_, clock_bad_, writable_};
+}
+
+}  // namespace fieldmark::ingest

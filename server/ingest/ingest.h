@@ -1,0 +1,91 @@
+// Ingest: what workers say to the server. A batch is validated whole, its clock is checked, then it is
+// appended. Safe for use by several threads at once.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/store/store.h"
+
+namespace fieldmark::ingest {
+
+inline constexpr std::string_view kBatchType = "application/vnd.fieldmark.batch";
+// The version under which data is kept, apart and never judged, whose worker's clock is off by more than a
+// day.
+inline constexpr std::string_view kBadClockVersion = "(bad clock)";
+inline constexpr int64_t kSkewMsIgnored = 30'000;
+inline constexpr int64_t kSkewMsShifted = 24LL * 3600 * 1000;
+inline constexpr size_t kNameBytesMax = 200;
+
+// How workers are to talk to this server; part of every answer.
+struct Terms {
+  std::vector<int> formats;
+  double interval_s = 5;
+  bool paused = false;
+};
+
+struct Introduction {
+  std::string hash_key;  // 32 hexadecimal digits
+  Terms terms;
+};
+
+struct Reply {
+  // 200: durable. 400, 413, 415, 422: not applied. 503: not applied either, send the same bytes again later.
+  int status = 200;
+  store::Append outcome = store::Append::kApplied;  // with 200
+  std::string detail;                               // else: why, and what to do
+  int retry_after_s = 0;                            // with 503
+  Terms terms;
+};
+
+struct Counters {
+  uint64_t applied = 0;
+  uint64_t duplicate = 0;
+  uint64_t rejected = 0;       // not applied, for good
+  uint64_t postponed = 0;      // the store could not take it at that moment
+  uint64_t clock_shifted = 0;  // batches whose minutes were moved
+  uint64_t clock_bad = 0;      // batches kept under kBadClockVersion
+  bool writable = true;        // what the store said the last time
+};
+
+class Ingest {
+ public:
+  using Clock = std::function<UnixMs()>;
+
+  // `store` must outlive it.
+  Ingest(store::Store& store, Clock clock);
+
+  // kInvalidArgument for a name that is empty, too long, or not printable UTF-8.
+  Result<Introduction> Hello(std::string_view service, std::string_view environment);
+
+  // `worker_clock`: the worker's clock when it made this very attempt. A batch keeps the `sent_at` of its
+  // first one, so that without this a retry after an hour looks like a clock that is an hour slow.
+  Reply Append(std::string_view media_type, std::string_view bytes,
+               std::optional<UnixMs> worker_clock = std::nullopt);
+
+  Counters counters() const;
+
+ private:
+  Reply Reject(int status, std::string detail);
+  Reply Postpone(const Error& error);
+
+  store::Store& store_;
+  const Clock clock_;
+  std::atomic<uint64_t> applied_{0}, duplicate_{0}, rejected_{0}, postponed_{0}, clock_shifted_{0},
+      clock_bad_{0};
+  std::atomic<bool> writable_{true};
+};
+
+// Moves a live batch to the server's clock, as DESIGN has it: a skew up to 30 s stays, up to a day is shifted
+// by whole minutes, beyond it is shifted and goes to kBadClockVersion. `skew_ms` is the server's clock less
+// the worker's.
+enum class ClockFix : uint8_t { kNone, kShifted, kBad };
+ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms);
+
+}  // namespace fieldmark::ingest

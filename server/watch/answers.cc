@@ -1,0 +1,315 @@
+#include "server/watch/answers.h"
+
+#include <algorithm>
+
+#include "server/watch/words.h"
+
+namespace fieldmark::watch {
+namespace {
+
+constexpr Minute kNowMinutes = 5;
+constexpr int64_t kSilentMsMax = 120'000;  // idle workers report every minute at least
+constexpr int64_t kUsualKeptMs = 60'000;
+constexpr uint64_t kRequestsMin = 20;  // a ratio of fewer says little
+constexpr Minute kMinutesADay = 1440;
+
+// Taste: what is worth a person's look, on top of being out of the usual range.
+constexpr double kFailedAttention = 0.01;
+constexpr double kFailedBad = 0.10;
+constexpr uint64_t kFailuresMin = 5;
+constexpr double kSlowAttention = 1.25;
+constexpr double kSlowBad = 2.0;
+constexpr double kSlowMsMin = 5;
+
+Minute FloorTo(Minute minute, Minute step) { return minute - ((minute % step) + step) % step; }
+
+double Ratio(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string Count(uint64_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + " " + std::string(count == 1 ? one : many);
+}
+
+std::string RangeWords(const std::string& low, const std::string& high) {
+  return low == high ? "usually " + low : "usually " + low + " to " + high;
+}
+
+std::string LastHeard(UnixMs last, UnixMs now) {
+  return "last heard of it " + Duration(std::max<int64_t>(0, now - last) / 1000) + " ago";
+}
+
+struct Recent {
+  Traffic traffic;
+  double seconds = 0;
+  UnixMs last_received = 0;
+  bool silent = false;
+};
+
+Answer UpAnswer(const Recent& recent, const std::optional<Band>& usual, UnixMs now) {
+  Answer answer{"Is it up?", AnswerState::kNoData, "No data", LastHeard(recent.last_received, now), ""};
+  if (usual) answer.usual = RangeWords(Percent(usual->low), Percent(usual->high)) + " failed";
+  if (recent.silent) return answer;
+  const uint64_t count = recent.traffic.requests.count();
+  if (count == 0) {
+    answer.word = "No requests";
+    answer.detail = "watched, and no requests in " + Duration(kNowMinutes * 60);
+    return answer;
+  }
+  const uint64_t failed = FailedOf(recent.traffic.requests);
+  const double ratio = Ratio(failed, count);
+  const double line = std::max(kFailedAttention, usual ? 2 * usual->high : 0);
+  answer.state = AnswerState::kGood;
+  answer.word = "Up";
+  answer.detail = PerSecond(static_cast<double>(count) / recent.seconds) + ", " + Percent(ratio) + " failed";
+  if (failed < kFailuresMin || ratio <= line) return answer;
+  answer.state = ratio >= kFailedBad ? AnswerState::kBad : AnswerState::kAttention;
+  answer.word = answer.state == AnswerState::kBad ? "Failing" : "Some fail";
+  return answer;
+}
+
+Answer SlowAnswer(const Recent& recent, const std::optional<Band>& usual) {
+  Answer answer{"Is it slow?", AnswerState::kNoData, "No data", "no requests to time", ""};
+  if (usual) answer.usual = RangeWords(Milliseconds(usual->low), Milliseconds(usual->high)) + " (95 %)";
+  const sketch::Histogram& latency = recent.traffic.requests.last_byte_ms;
+  if (recent.silent || latency.empty()) return answer;
+  const double slow_ms = latency.Quantile(0.95);
+  answer.detail =
+      "half within " + Milliseconds(latency.Quantile(0.5)) + ", 95 % within " + Milliseconds(slow_ms);
+  if (!usual) {
+    answer.word = "No history yet";
+    return answer;
+  }
+  answer.state = AnswerState::kGood;
+  answer.word = "Usual speed";
+  if (latency.count() < kRequestsMin || slow_ms - usual->high < kSlowMsMin) return answer;
+  if (slow_ms > kSlowAttention * usual->high) {
+    answer.state = AnswerState::kAttention;
+    answer.word = "Slower";
+  }
+  if (slow_ms > kSlowBad * usual->high) {
+    answer.state = AnswerState::kBad;
+    answer.word = "Slow";
+  }
+  return answer;
+}
+
+Answer JobsAnswer(const bucket::RunSummary& runs) {
+  Answer answer{"Are jobs failing?", AnswerState::kNoData, "No jobs seen", "no job reported in 24 h", ""};
+  const uint64_t finished = runs.succeeded + runs.failed;
+  if (runs.started + finished == 0) return answer;
+  answer.detail = Count(runs.failed, "run", "runs") + " of " + std::to_string(finished) + " failed in 24 h";
+  if (finished == 0) {
+    answer.word = "Running";
+    answer.detail = Count(runs.started, "run", "runs") + " started, none finished in 24 h";
+    return answer;
+  }
+  answer.state = runs.failed == 0 ? AnswerState::kGood : AnswerState::kBad;
+  answer.word = runs.failed == 0 ? "None failed" : "Failing";
+  return answer;
+}
+
+Answer DeploymentAnswer(const std::optional<DeploymentVerdict>& verdict) {
+  Answer answer{"Did the last deployment change anything?", AnswerState::kNoData, "No deployment seen",
+                "one version so far", ""};
+  if (!verdict) return answer;
+  const judge::Verdict& judged = verdict->verdict;
+  answer.word = judged.title;
+  answer.detail = judged.findings.empty() ? judged.sentence : judged.findings.front().sentence;
+  if (judged.findings.size() > 1) {
+    answer.detail += ", and " + std::to_string(judged.findings.size() - 1) + " more";
+  }
+  switch (judged.state) {
+    case judge::State::kChanged: {
+      const bool worse =
+          std::any_of(judged.findings.begin(), judged.findings.end(), [](const judge::Finding& one) {
+            return one.state == judge::State::kChanged && one.direction == judge::Direction::kWorse;
+          });
+      answer.state = worse ? AnswerState::kBad : AnswerState::kAttention;
+      break;
+    }
+    case judge::State::kSuspected:
+      answer.state = AnswerState::kAttention;
+      break;
+    case judge::State::kNoChange:
+      answer.state = AnswerState::kGood;
+      break;
+    case judge::State::kNotEnough:
+    case judge::State::kCannotCompare:
+      break;
+  }
+  return answer;
+}
+
+int Badness(AnswerState state) {
+  switch (state) {
+    case AnswerState::kBad:
+      return 3;
+    case AnswerState::kAttention:
+      return 2;
+    case AnswerState::kNoData:
+      return 1;
+    case AnswerState::kGood:
+      return 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string_view AnswerCode(AnswerState state) {
+  switch (state) {
+    case AnswerState::kGood:
+      return "good";
+    case AnswerState::kAttention:
+      return "attention";
+    case AnswerState::kBad:
+      return "bad";
+    case AnswerState::kNoData:
+      return "no_data";
+  }
+  return "no_data";
+}
+
+AnswerState ServiceStatus::state() const {
+  AnswerState worst = answers[0].state;
+  for (const Answer& answer : answers) {
+    const bool counts = answer.state == AnswerState::kBad || answer.state == AnswerState::kAttention;
+    if (counts && Badness(answer.state) > Badness(worst)) worst = answer.state;
+  }
+  return worst;
+}
+
+std::string ServiceStatus::headline() const {
+  const AnswerState worst = state();
+  for (const Answer& answer : answers) {
+    if (answer.state == worst) return answer.word + ": " + answer.detail;
+  }
+  return answers[0].word + ": " + answers[0].detail;
+}
+
+Answers::Answers(store::Store& store, Verdicts& verdicts, Clock clock)
+    : store_(store), verdicts_(verdicts), clock_(std::move(clock)) {}
+
+Result<Answers::Usual> Answers::UsualOf(const std::vector<store::StreamInfo>& streams, UnixMs now) {
+  const std::pair key(streams.front().stream.environment, streams.front().stream.service);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto kept = usual_.find(key);
+    if (kept != usual_.end() && now >= kept->second.made_at && now - kept->second.made_at < kUsualKeptMs) {
+      return kept->second;
+    }
+  }
+  struct Past {
+    store::Step step;
+    Minute span;
+    size_t least;
+  };
+  Usual usual;
+  usual.made_at = now;
+  const Minute until = MinuteOf(now) - kNowMinutes;
+  for (const Past& past : {Past{store::Step::kHour, 7 * kMinutesADay, 6},
+                           Past{store::Step::kFiveMinutes, 360, 6}, Past{store::Step::kMinute, 60, 5}}) {
+    if (usual.failed_ratio && usual.latency_ms) break;
+    const Minute to = FloorTo(until, store::MinutesOf(past.step));
+    std::vector<double> failed, latency;
+    for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
+      const auto traffic = TrafficOf(store_, streams, source,
+                                     FloorTo(to - past.span, store::MinutesOf(past.step)), to, past.step);
+      if (!traffic.ok()) return traffic.error();
+      for (const auto& [start, at] : *traffic) {
+        if (at.requests.count() < kRequestsMin) continue;
+        failed.push_back(Ratio(FailedOf(at.requests), at.requests.count()));
+        const bool live = source == bucket::Source::kLive;  // replayed clocks are not those of the service
+        if (live && !at.requests.last_byte_ms.empty())
+          latency.push_back(at.requests.last_byte_ms.Quantile(0.95));
+      }
+    }
+    if (!usual.failed_ratio) usual.failed_ratio = BandOf(std::move(failed), past.least);
+    if (!usual.latency_ms) usual.latency_ms = BandOf(std::move(latency), past.least);
+  }
+  const std::lock_guard lock(mutex_);
+  usual_[key] = usual;
+  return usual;
+}
+
+Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& streams) {
+  ServiceStatus status;
+  const UnixMs now = clock_();
+  status.service = streams.front().stream.service;
+  status.environment = streams.front().stream.environment;
+  status.server_time = now;
+
+  Recent recent;
+  const store::StreamInfo* newest = &streams.front();
+  Minute first_minute = newest->first_minute;
+  for (const store::StreamInfo& info : streams) {
+    recent.last_received = std::max(recent.last_received, info.last_received_unix_ms);
+    first_minute = std::min(first_minute, info.first_minute);
+    if (std::tie(info.last_minute, info.first_minute) >=
+        std::tie(newest->last_minute, newest->first_minute)) {
+      newest = &info;
+    }
+  }
+  status.version = newest->stream.version;
+  if (recent.last_received > 0) status.last_data_at = recent.last_received;
+  const Minute to = MinuteOf(now) + 1;
+  const Minute from = std::max(to - kNowMinutes, std::min(first_minute, to - 1));
+  recent.silent = now - recent.last_received > kSilentMsMax || newest->last_minute < from;
+  recent.seconds = std::max(1.0, static_cast<double>(now - from * kMsPerMinute) / 1000);
+  const auto minutes = TrafficOf(store_, streams, std::nullopt, from, to, store::Step::kMinute);
+  if (!minutes.ok()) return minutes.error();
+  for (const auto& [start, at] : *minutes) recent.traffic.requests.Merge(at.requests);
+  const Result<Usual> usual = UsualOf(streams, now);
+  if (!usual.ok()) return usual.error();
+  if (!recent.silent) {
+    status.requests_per_s = static_cast<double>(recent.traffic.requests.count()) / recent.seconds;
+  }
+
+  bucket::RunSummary runs;
+  const Minute hour = FloorTo(to, 60) + 60;
+  const auto hours = TrafficOf(store_, streams, std::nullopt, hour - kMinutesADay, hour, store::Step::kHour);
+  if (!hours.ok()) return hours.error();
+  for (const auto& [start, at] : *hours) runs.Merge(at.runs);
+
+  Result<DeploymentVerdict> verdict = verdicts_.Of(status.service, status.environment);
+  if (!verdict.ok()) return verdict.error();
+  status.verdict = std::move(*verdict);
+  // The first version ever seen is no deployment to ask about.
+  const bool deployed = status.verdict->deployment.from_version.has_value();
+  status.answers = {UpAnswer(recent, usual->failed_ratio, now), SlowAnswer(recent, usual->latency_ms),
+                    JobsAnswer(runs),
+                    DeploymentAnswer(deployed ? status.verdict : std::optional<DeploymentVerdict>())};
+  return status;
+}
+
+Result<ServiceStatus> Answers::Of(std::string_view service, std::string_view environment) {
+  const Result<std::vector<store::StreamInfo>> all = store_.Streams();
+  if (!all.ok()) return all.error();
+  const std::vector<store::StreamInfo> streams = StreamsOf(*all, service, environment);
+  if (streams.empty()) return UnknownService(service, environment);
+  return Make(streams);
+}
+
+Result<std::vector<ServiceStatus>> Answers::All() {
+  const Result<std::vector<store::StreamInfo>> all = store_.Streams();
+  if (!all.ok()) return all.error();
+  std::map<std::pair<std::string, std::string>, bool> seen;
+  std::vector<ServiceStatus> services;
+  for (const store::StreamInfo& info : *all) {
+    if (!seen.emplace(std::pair(info.stream.service, info.stream.environment), true).second) continue;
+    const std::vector<store::StreamInfo> streams =
+        StreamsOf(*all, info.stream.service, info.stream.environment);
+    if (streams.empty()) continue;
+    Result<ServiceStatus> status = Make(streams);
+    if (!status.ok()) return status.error();
+    services.push_back(std::move(*status));
+  }
+  std::stable_sort(services.begin(), services.end(), [](const ServiceStatus& a, const ServiceStatus& b) {
+    if (a.state() != b.state()) return Badness(a.state()) > Badness(b.state());
+    return std::tie(a.service, a.environment) < std::tie(b.service, b.environment);
+  });
+  return services;
+}
+
+}  // namespace fieldmark::watch

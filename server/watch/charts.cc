@@ -1,0 +1,197 @@
+#include "server/watch/charts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fieldmark/judge/signals.h"
+#include "server/watch/traffic.h"
+
+namespace fieldmark::watch {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr Minute kPointsMax = 720;
+// Of a step in progress the last seconds are still on their way.
+constexpr double kArrivalS = 5;
+
+struct Frame {
+  store::Step step = store::Step::kMinute;
+  Minute from = 0;
+  size_t points = 0;
+
+  Minute width() const { return store::MinutesOf(step); }
+  Minute to() const { return from + static_cast<Minute>(points) * width(); }
+  size_t IndexOf(Minute start) const { return static_cast<size_t>((start - from) / width()); }
+};
+
+// Minutes end with the last whole one; longer steps with the one in progress.
+Frame FrameOf(int64_t minutes, UnixMs now) {
+  Frame frame;
+  if (minutes > kPointsMax) frame.step = store::Step::kFiveMinutes;
+  if (minutes > 5 * kPointsMax) frame.step = store::Step::kHour;
+  const Minute width = frame.width();
+  frame.points = static_cast<size_t>((minutes + width - 1) / width);
+  const Minute current = MinuteOf(now) - MinuteOf(now) % width;
+  const Minute to = width == 1 ? current : current + width;
+  frame.from = to - static_cast<Minute>(frame.points) * width;
+  return frame;
+}
+
+double SecondsOf(const Frame& frame, size_t index, UnixMs now) {
+  const UnixMs start = (frame.from + static_cast<Minute>(index) * frame.width()) * kMsPerMinute;
+  const double passed = static_cast<double>(now - start) / 1000 - kArrivalS;
+  return std::clamp(passed, 1.0, static_cast<double>(frame.width()) * 60);
+}
+
+uint64_t StatusCount(const bucket::RequestSummary& requests, int from, int to) {
+  uint64_t count = 0;
+  for (const auto& [status, times] : requests.by_status) {
+    if (status >= from && status < to) count += times;
+  }
+  return count;
+}
+
+double Share(uint64_t part, uint64_t whole) {
+  return whole == 0 ? kNone : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+bool IsRequestStatistic(std::string_view statistic) {
+  return statistic == "requests" || statistic == "latency" || statistic == "status 4xx" ||
+         statistic == "status 5xx" || statistic == "exception";
+}
+
+void AddRequestPoint(const ChartQuery& query, const bucket::RequestSummary& requests, double seconds,
+                     size_t index, Chart& chart) {
+  const uint64_t count = requests.count();
+  if (query.statistic == "requests") {
+    chart.values[index] = static_cast<double>(count) / seconds;
+  } else if (query.statistic == "status 4xx") {
+    chart.values[index] = Share(StatusCount(requests, 400, 500), count);
+  } else if (query.statistic == "status 5xx") {
+    chart.values[index] = Share(StatusCount(requests, 500, 600), count);
+  } else if (query.statistic == "exception") {
+    uint64_t raised = 0;
+    for (const auto& [type, times] : requests.by_exception) raised += times;
+    chart.values[index] = Share(raised, count);
+  } else if (!requests.last_byte_ms.empty()) {
+    chart.values[index] = chart.lower[index] = requests.last_byte_ms.Quantile(0.5);
+    chart.upper[index] = requests.last_byte_ms.Quantile(0.95);
+  }
+}
+
+struct Read {
+  std::vector<store::StreamInfo> streams;
+  Frame frame;
+  UnixMs now;
+};
+
+Status AddRequests(store::Store& store, const ChartQuery& query, const Read& read, Chart& chart) {
+  if (query.statistic == "requests") chart.unit = "1/s";
+  if (query.statistic == "latency") {
+    chart.unit = "ms";
+    chart.lower.assign(read.frame.points, kNone);
+    chart.upper.assign(read.frame.points, kNone);
+  }
+  std::vector<std::string> subjects;
+  if (!query.subject.empty()) subjects = {"", query.subject};
+  const auto traffic = TrafficOf(store, read.streams, std::nullopt, read.frame.from, read.frame.to(),
+                                 read.frame.step, subjects);
+  if (!traffic.ok()) return traffic.error();
+  for (const auto& [start, at] : *traffic) {
+    const size_t index = read.frame.IndexOf(start);
+    if (index >= read.frame.points || (at.observed_ms == 0 && at.requests.count() == 0)) continue;
+    AddRequestPoint(query, at.requests, SecondsOf(read.frame, index, read.now), index, chart);
+  }
+  return {};
+}
+
+// The point of a signal as one number: a distribution's median, the share of a mix's commonest value.
+double PointOf(const judge::Series& series, size_t index) {
+  switch (series.kind) {
+    case judge::Kind::kDistribution:
+      return series.distributions[index].empty() ? kNone : series.distributions[index].Quantile(0.5);
+    case judge::Kind::kMix: {
+      double total = 0, largest = 0;
+      for (const auto& [category, count] : series.mixes[index]) {
+        total += count;
+        largest = std::max(largest, count);
+      }
+      return total == 0 ? kNone : largest / total;
+    }
+    default:
+      return series.weights[index] == 0 ? kNone : series.values[index];
+  }
+}
+
+Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read, Chart& chart) {
+  judge::SubjectHistory history;
+  history.subject = query.subject;
+  history.contents.resize(read.frame.points);
+  history.watched_s.resize(read.frame.points);
+  store::Query wanted;
+  for (const store::StreamInfo& info : read.streams) wanted.streams.push_back(info.stream);
+  wanted.subjects = {"", query.subject};
+  wanted.from = read.frame.from;
+  wanted.to = read.frame.to();
+  wanted.step = read.frame.step;
+  Result<std::vector<store::Slice>> slices = store.Read(wanted);
+  if (!slices.ok()) return slices.error();
+  for (store::Slice& slice : *slices) {
+    const size_t index = read.frame.IndexOf(slice.start);
+    if (index >= read.frame.points) continue;
+    if (slice.subject.empty()) {
+      if (slice.summary.watch)
+        history.watched_s[index] = static_cast<double>(slice.summary.watch->observed_ms) / 1000;
+    } else {
+      history.contents[index] = std::move(slice.summary);
+    }
+  }
+  history.same_source = history.contents;
+  judge::Timeline timeline;
+  timeline.start_unix_s = chart.start / 1000;
+  timeline.step_s = chart.step_s;
+  timeline.steps = read.frame.points;
+  for (const judge::Series& series : judge::SignalsOf(history, timeline)) {
+    if (series.field != query.field || series.statistic != query.statistic) continue;
+    chart.unit = series.unit;
+    for (size_t i = 0; i < read.frame.points; ++i) chart.values[i] = PointOf(series, i);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Chart> ChartOf(store::Store& store, Verdicts& verdicts, const ChartQuery& query, UnixMs now) {
+  Result<std::vector<Deployment>> deployments = verdicts.DeploymentsOf(query.service, query.environment);
+  if (!deployments.ok()) return deployments.error();
+  const bool of_requests = query.field.empty() && IsRequestStatistic(query.statistic);
+  if (query.subject.empty() && !of_requests) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "charting a statistic of all requests: only requests, status 4xx, status 5xx, exception and latency "
+        "add up over subjects; name a subject"};
+  }
+  const Result<std::vector<store::StreamInfo>> all = store.Streams();
+  if (!all.ok()) return all.error();
+  const Read read{StreamsOf(*all, query.service, query.environment), FrameOf(query.minutes, now), now};
+
+  Chart chart;
+  chart.step_s = read.frame.width() * 60;
+  chart.start = read.frame.from * kMsPerMinute;
+  chart.values.assign(read.frame.points, kNone);
+  for (const std::string* part : {&query.subject, &query.field, &query.statistic}) {
+    if (part->empty()) continue;
+    if (!chart.signal.empty()) chart.signal += ' ';
+    chart.signal += *part;
+  }
+  FM_RETURN_IF_ERROR(of_requests ? AddRequests(store, query, read, chart)
+                                 : AddSignal(store, query, read, chart));
+  for (Deployment& deployment : *deployments) {
+    if (deployment.at >= read.frame.from && deployment.from_version)
+      chart.deployments.push_back(std::move(deployment));
+  }
+  return chart;
+}
+
+}  // namespace fieldmark::watch

@@ -1,0 +1,125 @@
+#include "server/watch/timelines.h"
+
+#include <algorithm>
+
+namespace fieldmark::watch {
+namespace {
+
+constexpr Minute kMinutesADay = 1440;
+
+struct Resolution {
+  store::Step step;
+  Minute span;
+};
+
+Resolution ResolutionFor(int64_t look_s) {
+  if (look_s < 15 * 60) return {store::Step::kMinute, 2 * kMinutesADay};
+  if (look_s < 4 * 3600) return {store::Step::kFiveMinutes, 15 * kMinutesADay};
+  return {store::Step::kHour, 35 * kMinutesADay};
+}
+
+Minute FloorTo(Minute minute, Minute step) { return minute - ((minute % step) + step) % step; }
+Minute CeilTo(Minute minute, Minute step) { return FloorTo(minute + step - 1, step); }
+
+}  // namespace
+
+Plan PlanOf(const Deployment& deployment, const std::vector<Deployment>& all,
+            const std::vector<store::StreamInfo>& streams, UnixMs began, int64_t look_s) {
+  const auto [step, span] = ResolutionFor(look_s);
+  const Minute width = store::MinutesOf(step);
+  Plan plan;
+  plan.step = step;
+  // A returning version has data of its own before: a step that it shares with them counts for neither side.
+  plan.after_from = deployment.is_return ? CeilTo(deployment.at, width) : FloorTo(deployment.at, width);
+  plan.before_until = FloorTo(deployment.is_return ? deployment.old_since : deployment.at, width);
+  const UnixMs ends = began + look_s * 1000;
+  plan.to = std::max(plan.after_from + width, CeilTo(MinuteOf(ends + kMsPerMinute - 1), width));
+  Minute earliest = plan.before_until;
+  for (const store::StreamInfo& info : streams) {
+    if (info.stream.version == deployment.to_version) {
+      plan.after = info.stream;
+      plan.source = info.first_live_unix_ms != 0 ? bucket::Source::kLive : bucket::Source::kReplay;
+      if (!deployment.is_return) continue;
+    }
+    if (info.first_minute >= plan.before_until) continue;
+    plan.before.push_back(info.stream);
+    earliest = std::min(earliest, info.first_minute);
+  }
+  plan.from = FloorTo(std::max(earliest, plan.after_from - span), width);
+
+  plan.timeline.start_unix_s = plan.from * 60;
+  plan.timeline.step_s = width * 60;
+  plan.timeline.steps = static_cast<size_t>((plan.to - plan.from) / width);
+  for (const Deployment& other : all) {
+    if (other.at < deployment.at && other.at >= plan.from && other.from_version) {
+      plan.timeline.known_changes_unix_s.push_back(other.at * 60);
+    }
+  }
+  if (plan.before_until < plan.after_from) {
+    plan.timeline.excluded_unix_s.emplace_back(plan.before_until * 60, plan.after_from * 60);
+  }
+  return plan;
+}
+
+Result<std::vector<store::Slice>> TimelineReader::Slices(const std::string& subject, bucket::Source source,
+                                                         bool after) const {
+  store::Query query;
+  query.streams = after ? std::vector<bucket::Stream>{plan_.after} : plan_.before;
+  query.source = source;
+  query.subjects = {subject};
+  query.from = after ? plan_.after_from : plan_.from;
+  query.to = after ? plan_.to : plan_.before_until;
+  query.step = plan_.step;
+  if (query.streams.empty() || query.from >= query.to) return std::vector<store::Slice>{};
+  return store_->Read(query);
+}
+
+Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
+  TimelineReader reader(store, std::move(plan));
+  std::vector<bucket::Stream> streams = reader.plan_.before;
+  if (std::find(streams.begin(), streams.end(), reader.plan_.after) == streams.end()) {
+    streams.push_back(reader.plan_.after);
+  }
+  Result<std::vector<std::string>> subjects = store.Subjects(streams);
+  if (!subjects.ok()) return subjects.error();
+  for (std::string& subject : *subjects) {
+    if (!subject.empty()) reader.subjects_.push_back(std::move(subject));
+  }
+  reader.watched_s_.resize(reader.plan_.timeline.steps);
+  for (const bool after : {false, true}) {
+    const Result<std::vector<store::Slice>> slices = reader.Slices("", reader.plan_.source, after);
+    if (!slices.ok()) return slices.error();
+    for (const store::Slice& slice : *slices) {
+      if (!slice.summary.watch) continue;
+      const auto index =
+          static_cast<size_t>((slice.start - reader.plan_.from) / store::MinutesOf(reader.plan_.step));
+      if (index < reader.watched_s_.size()) {
+        reader.watched_s_[index] += static_cast<double>(slice.summary.watch->observed_ms) / 1000;
+      }
+    }
+  }
+  return reader;
+}
+
+Result<judge::SubjectHistory> TimelineReader::Read(const std::string& subject) const {
+  judge::SubjectHistory history;
+  history.subject = subject;
+  history.watched_s = watched_s_;
+  history.contents.resize(plan_.timeline.steps);
+  history.same_source.resize(plan_.timeline.steps);
+  for (const bool after : {false, true}) {
+    for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
+      Result<std::vector<store::Slice>> slices = Slices(subject, source, after);
+      if (!slices.ok()) return slices.error();
+      for (store::Slice& slice : *slices) {
+        const auto index = static_cast<size_t>((slice.start - plan_.from) / store::MinutesOf(plan_.step));
+        if (index >= history.contents.size()) continue;
+        if (source == plan_.source) history.same_source[index] = slice.summary;
+        history.contents[index].Merge(slice.summary);
+      }
+    }
+  }
+  return history;
+}
+
+}  // namespace fieldmark::watch

@@ -1,0 +1,56 @@
+// Timelines: what the judge is given about a deployment, read from the store one subject at a time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fieldmark/judge/judge.h"
+#include "fieldmark/judge/signals.h"
+#include "server/store/store.h"
+#include "server/watch/deployments.h"
+
+namespace fieldmark::watch {
+
+// Which steps hold what. All minutes are multiples of the step.
+struct Plan {
+  store::Step step = store::Step::kMinute;
+  Minute from = 0;          // first step
+  Minute before_until = 0;  // earlier versions are read up to here …
+  Minute after_from = 0;    // … and the new version alone from here
+  Minute to = 0;
+  std::vector<bucket::Stream> before;
+  bucket::Stream after;
+  bucket::Source source = bucket::Source::kLive;  // that the new version was seen on
+  judge::Timeline timeline;
+};
+
+// Minutes of the last two days for a look below 15 minutes, five minutes of 15 days below four hours, else
+// hours of 35 days. `began` is when the new version started as exactly as known; the window ends with the
+// step that holds began + look_s. A step that the change falls into belongs to the new version: the old one's
+// last minutes are dropped. Of a return, the stretch of the version that was rolled back is left out of
+// before.
+Plan PlanOf(const Deployment& deployment, const std::vector<Deployment>& all,
+            const std::vector<store::StreamInfo>& streams, UnixMs began, int64_t look_s);
+
+class TimelineReader {
+ public:
+  // `store` must outlive it. Reads what all subjects have in common at once.
+  static Result<TimelineReader> Open(store::Store& store, Plan plan);
+
+  const Plan& plan() const { return plan_; }
+  const std::vector<std::string>& subjects() const { return subjects_; }
+  Result<judge::SubjectHistory> Read(const std::string& subject) const;
+
+ private:
+  TimelineReader(store::Store& store, Plan plan) : store_(&store), plan_(std::move(plan)) {}
+
+  Result<std::vector<store::Slice>> Slices(const std::string& subject, bucket::Source source,
+                                           bool after) const;
+
+  store::Store* store_;
+  Plan plan_;
+  std::vector<std::string> subjects_;
+  std::vector<double> watched_s_;
+};
+
+}  // namespace fieldmark::watch

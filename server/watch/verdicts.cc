@@ -1,0 +1,214 @@
+#include "server/watch/verdicts.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "server/watch/timelines.h"
+#include "server/watch/words.h"
+
+namespace fieldmark::watch {
+namespace {
+
+// Workers send every five seconds; after three times that what is still missing will not come.
+constexpr int64_t kArrivalMsMax = 15'000;
+constexpr int64_t kRejudgeMsMin = 2'000;
+// Judging again may take a tenth of one core at the most.
+constexpr int64_t kRejudgeCostFactor = 10;
+constexpr size_t kKeptMax = 256;
+
+int64_t ElapsedMs(std::chrono::steady_clock::time_point since) {
+  const auto passed = std::chrono::steady_clock::now() - since;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
+}
+
+// When the first request of the new version can have come: exact to the second while it is on its first stay,
+// else the middle of its first minute.
+UnixMs BeganAt(const Deployment& deployment, const store::StreamInfo& info) {
+  const UnixMs minute = deployment.at * kMsPerMinute;
+  if (deployment.is_return) return minute + kMsPerMinute / 2;
+  if (info.first_live_unix_ms == 0) return minute;
+  return std::clamp(info.first_live_unix_ms, minute, minute + kMsPerMinute);
+}
+
+}  // namespace
+
+std::vector<Look> DefaultLooks() {
+  return {{15 * 60, 0.005}, {3600, 0.01}, {4 * 3600, 0.015}, {24 * 3600, 0.02}};
+}
+
+Result<std::vector<Look>> LooksOf(const std::vector<int64_t>& after_s) {
+  std::vector<Look> looks;
+  for (const int64_t seconds : after_s) {
+    if (seconds < kLookMinS || seconds > kLookMaxS) {
+      return Error{ErrorCode::kInvalidArgument, "setting the looks: " + Duration(seconds) +
+                                                    " is not between 30 s and 24 h; choose another"};
+    }
+    if (!looks.empty() && seconds <= looks.back().after_s) {
+      return Error{ErrorCode::kInvalidArgument, "setting the looks: " + Duration(seconds) +
+                                                    " does not come after the one before; order them"};
+    }
+    looks.push_back({seconds, kFalseAlarmBudget / static_cast<double>(after_s.size())});
+  }
+  if (looks.empty())
+    return Error{ErrorCode::kInvalidArgument, "setting the looks: there is none; give at least one"};
+  return looks;
+}
+
+Verdicts::Verdicts(store::Store& store, Clock clock, std::vector<Look> looks, judge::Settings settings)
+    : store_(store), clock_(std::move(clock)), looks_(std::move(looks)), settings_(settings) {}
+
+Result<std::vector<Deployment>> Verdicts::DeploymentsOf(std::string_view service,
+                                                        std::string_view environment) {
+  const Result<std::vector<store::StreamInfo>> all = store_.Streams();
+  if (!all.ok()) return all.error();
+  const std::vector<store::StreamInfo> streams = StreamsOf(*all, service, environment);
+  if (streams.empty()) return UnknownService(service, environment);
+  const Minute now = MinuteOf(clock_());
+  Result<std::vector<Stay>> stays = StaysOf(store_, streams, now);
+  if (!stays.ok()) return stays.error();
+  return watch::DeploymentsOf(std::move(*stays), now);
+}
+
+Result<Verdicts::Question> Verdicts::Ask(std::string_view service, std::string_view environment,
+                                         std::optional<std::string_view> version) {
+  Question question;
+  Result<std::vector<Deployment>> deployments = DeploymentsOf(service, environment);
+  if (!deployments.ok()) return deployments.error();
+  question.deployments = std::move(*deployments);
+  const auto found =
+      std::find_if(question.deployments.rbegin(), question.deployments.rend(),
+                   [&](const Deployment& one) { return !version || one.to_version == *version; });
+  if (found == question.deployments.rend()) {
+    return Error{ErrorCode::kNotFound,
+                 "looking up the deployment of version " + std::string(version.value_or("")) +
+                     ": none was seen; the changes of the service list those that were"};
+  }
+  question.deployment = *found;
+  const Result<std::vector<store::StreamInfo>> all = store_.Streams();
+  if (!all.ok()) return all.error();
+  question.streams = StreamsOf(*all, service, environment);
+  for (const store::StreamInfo& info : question.streams) {
+    if (info.stream.version != question.deployment.to_version) {
+      if (info.first_minute >= question.deployment.at) continue;
+      question.earlier_received = std::max(question.earlier_received, info.last_received_unix_ms);
+      continue;
+    }
+    question.began = BeganAt(question.deployment, info);
+    question.heard_through = info.last_received_unix_ms;
+  }
+  return question;
+}
+
+Verdicts::DueLook Verdicts::LookOf(const Question& question, std::optional<int64_t> look_s,
+                                   UnixMs now) const {
+  const std::vector<Look> schedule = look_s ? std::vector<Look>{{*look_s, kFalseAlarmBudget}} : looks_;
+  DueLook look;
+  for (const Look& one : schedule) {
+    const UnixMs ends = question.began + one.after_s * 1000;
+    if (question.heard_through >= ends || now >= ends + kArrivalMsMax) {
+      look.due = one;
+    } else if (!look.next) {
+      look.next = one;
+    }
+  }
+  return look;
+}
+
+DeploymentVerdict Verdicts::TooEarly(const Question& question, const Look& first, UnixMs now) const {
+  DeploymentVerdict early;
+  early.deployment = question.deployment;
+  early.look_s = first.after_s;
+  early.looked_at = now;
+  early.next_look_at = question.began + first.after_s * 1000;
+  early.verdict.state = judge::State::kNotEnough;
+  early.verdict.title = std::string(judge::StateName(judge::State::kNotEnough));
+  early.verdict.sentence = "deployed " + Duration(std::max<int64_t>(0, now - question.began) / 1000) +
+                           " ago; the first look is at " + ClockTime(*early.next_look_at) + ", " +
+                           Duration(first.after_s) + " after the deployment";
+  return early;
+}
+
+std::shared_ptr<Verdicts::Kept> Verdicts::KeptFor(const Question& question, int64_t look_s, double spend) {
+  const bucket::Stream& stream = question.streams.front().stream;
+  std::string key = stream.environment + '\0' + stream.service + '\0' + question.deployment.to_version + '\0';
+  key += std::to_string(question.deployment.at) + ' ' + std::to_string(look_s) + ' ' + std::to_string(spend);
+  const std::lock_guard lock(mutex_);
+  if (kept_.size() >= kKeptMax && !kept_.contains(key)) kept_.clear();
+  std::shared_ptr<Kept>& kept = kept_[key];
+  if (kept == nullptr) kept = std::make_shared<Kept>();
+  return kept;
+}
+
+Result<judge::Verdict> Verdicts::JudgeCached(const Question& question, const Look& look,
+                                             std::optional<UnixMs> next, UnixMs now) {
+  Plan plan =
+      PlanOf(question.deployment, question.deployments, question.streams, question.began, look.after_s);
+  const std::shared_ptr<Kept> kept = KeptFor(question, look.after_s, look.spend);
+  const std::lock_guard lock(kept->mutex);  // whoever asks the same meanwhile waits for this one answer
+  // What is heard after the window is over is not part of it.
+  const UnixMs window_full = plan.to * kMsPerMinute + kArrivalMsMax;
+  const UnixMs heard = std::min(question.heard_through, window_full);
+  const bool same = kept->heard_through == heard && kept->earlier_received == question.earlier_received;
+  const bool recent = now - kept->made_at < std::max(kRejudgeMsMin, kRejudgeCostFactor * kept->cost_ms);
+  if (kept->filled && (same || (recent && now >= kept->made_at))) return kept->verdict;
+
+  const auto started = std::chrono::steady_clock::now();
+  Result<judge::Verdict> verdict = JudgeNow(std::move(plan), question.deployment, look, next);
+  if (!verdict.ok()) return verdict.error();
+  kept->filled = true;
+  kept->heard_through = heard;
+  kept->earlier_received = question.earlier_received;
+  kept->made_at = now;
+  kept->cost_ms = ElapsedMs(started);
+  kept->verdict = *verdict;
+  return verdict;
+}
+
+Result<judge::Verdict> Verdicts::JudgeNow(Plan to_read, const Deployment& deployment, const Look& look,
+                                          std::optional<UnixMs> next) const {
+  const Result<TimelineReader> reader = TimelineReader::Open(store_, std::move(to_read));
+  if (!reader.ok()) return reader.error();
+  const Plan& plan = reader->plan();
+  judge::Change change;
+  change.at_unix_s = plan.after_from * 60;
+  change.look_s = (plan.to - plan.after_from) * 60;
+  change.spend = look.spend;
+  change.has_earlier_version = deployment.from_version.has_value() && !plan.before.empty();
+  if (next) change.next_look_unix_s = *next / 1000;
+
+  judge::Judge judge(plan.timeline, change, settings_);
+  if (change.has_earlier_version) {
+    for (const std::string& subject : reader->subjects()) {
+      const Result<judge::SubjectHistory> history = reader->Read(subject);
+      if (!history.ok()) return history.error();
+      for (const judge::Series& series : judge::SignalsOf(*history, plan.timeline)) judge.Add(series);
+    }
+  }
+  return judge.Finish();
+}
+
+Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_view environment,
+                                       std::optional<std::string_view> version,
+                                       std::optional<int64_t> look_s) {
+  const Result<Question> question = Ask(service, environment, version);
+  if (!question.ok()) return question.error();
+  const UnixMs now = clock_();
+  DueLook look = LookOf(*question, look_s, now);
+  if (!look.due) {
+    // Waiting helps only when there is something to compare with.
+    if (question->deployment.from_version) return TooEarly(*question, *look.next, now);
+    look.due = look.next;
+  }
+  DeploymentVerdict answer;
+  answer.deployment = question->deployment;
+  answer.look_s = look.due->after_s;
+  answer.looked_at = now;
+  if (look.next && question->deployment.from_version)
+    answer.next_look_at = question->began + look.next->after_s * 1000;
+  Result<judge::Verdict> verdict = JudgeCached(*question, *look.due, answer.next_look_at, now);
+  if (!verdict.ok()) return verdict.error();
+  answer.verdict = std::move(*verdict);
+  return answer;
+}
+
+}  // namespace fieldmark::watch
