@@ -5,6 +5,9 @@
 #include "bind.h"
 
 NB_MODULE(_core, module) {
+  // The sending thread lives as long as the interpreter and holds its recorder to the end: no news for a
+  // host's operator.
+  nanobind::set_leak_warnings(false);
   fieldmark::python::BindRecorder(module);
   fieldmark::python::BindOutbox(module);
   fieldmark::python::BindBatch(module);
