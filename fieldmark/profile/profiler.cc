@@ -11,7 +11,6 @@
 #include <array>
 #include <bit>
 #include <charconv>
-#include <cmath>
 #include <cstring>
 #include <deque>
 #include <utility>
@@ -121,6 +120,14 @@ uint64_t HashDigits(const HashKey& key, Integer value) {
   std::array<char, 21> bytes{'i'};
   const char* end = std::to_chars(bytes.data() + 1, bytes.data() + bytes.size(), value).ptr;
   return SipHash13(key, {bytes.data(), static_cast<size_t>(end - bytes.data())});
+}
+
+// Whether `digits` are those of the whole number `value`, of which a double has at most 309 and a sign.
+bool AreDigitsOf(double value, std::string_view digits) {
+  std::array<char, 320> exact;
+  const char* end =
+      std::to_chars(exact.data(), exact.data() + exact.size(), value, std::chars_format::fixed, 0).ptr;
+  return digits == std::string_view(exact.data(), static_cast<size_t>(end - exact.data()));
 }
 
 // Whether a double holds the integer of this magnitude exactly.
@@ -408,14 +415,14 @@ inline void Profiler::State::Number(Node& node, char type, uint64_t bits) {
 
 void Profiler::State::BigInteger(Node& node, std::string_view digits) {
   double value;
-  if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc() &&
-      std::isfinite(value)) {
-    node.sketches.numbers.Add(value, times);
-  }
-  if (key) {
-    node.sketches.categories.Add(HashTagged(*key, 'i', digits.substr(0, limits.string_bytes_max), scratch),
-                                 times);
-  }
+  const bool finite = std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc();
+  if (finite) node.sketches.numbers.Add(value, times);
+  if (!key) return;
+  const bool exact = finite && AreDigitsOf(value, digits);
+  node.sketches.categories.Add(
+      exact ? HashNumber(*key, value)
+            : HashTagged(*key, 'i', digits.substr(0, limits.string_bytes_max), scratch),
+      times);
 }
 
 // The value's place; owed is 0 when it was another's.

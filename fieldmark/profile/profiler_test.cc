@@ -531,6 +531,20 @@ TEST(ProfilerTest, HashesTagTheType) {
   EXPECT_EQ(Profiler::HashUnsigned(kKey, UINT64_MAX), tagged("i18446744073709551615"));
 }
 
+TEST(ProfilerTest, IntegersBeyond64BitsHashLikeAnyOther) {
+  const auto hash_of = [](const std::string& digits) {
+    const Fields fields = ProfileOf({digits});
+    EXPECT_EQ(fields.at("").counts.big_integers, 1u) << digits;
+    return fields.at("").categories.entries()[0].hash;
+  };
+  EXPECT_EQ(hash_of("18446744073709551616"), Profiler::HashNumber(kKey, 0x1p64));
+  EXPECT_EQ(hash_of("-36893488147419103232"), Profiler::HashNumber(kKey, -0x1p65));
+  EXPECT_EQ(hash_of("1" + std::string(22, '0')), Profiler::HashNumber(kKey, 1e22));
+  EXPECT_EQ(hash_of("18446744073709551617"), SipHash13(kKey, "i18446744073709551617"));
+  EXPECT_EQ(hash_of("1" + std::string(23, '0')), SipHash13(kKey, "i1" + std::string(23, '0')));
+  EXPECT_EQ(hash_of("1" + std::string(400, '0')), SipHash13(kKey, "i1" + std::string(400, '0')));
+}
+
 TEST(ProfilerTest, SurvivesAMove) {
   Profiler first(Limits{}, kKey);
   Observe(first, R"({"a":1})");
