@@ -1,5 +1,6 @@
 // The built page in a real browser, served with the fixtures and under a content security policy.
-import { mkdirSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
@@ -75,7 +76,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     expect(await scrolls()).toBe(false);
     const planted = page.locator(".finding").first();
     await expectInWindow(planted.locator(".finding-what"));
-    await expectInWindow(page.getByText("Roll back", { exact: false }).first());
+    await expectInWindow(page.getByText("go back to c41d9e0").first());
     await expectInWindow(page.locator(".chart").nth(2));
     for (const card of await page.locator(".card").all()) await expectInWindow(card);
     expect(await page.title()).toBe("(7) orders production — Changed · Fieldmark");
@@ -91,14 +92,15 @@ async function expectInWindow(locator: ReturnType<Page["locator"]>): Promise<voi
 }
 
 test.for([
-  ["no-change", "/s/orders/staging", "No change seen"],
-  ["not-enough", "/s/search/production", "Not enough traffic yet"],
-  ["cannot-compare", "/s/invoices/production", "Cannot compare"],
-  ["no-data", "/s/billing/production", "No change yet"],
-] as const)("%s has a first screen of its own", async ([name, path, title]) => {
+  ["no-change", "/s/orders/staging", "No change seen", 2],
+  ["not-enough", "/s/search/production", "Not enough traffic yet", 2],
+  ["cannot-compare", "/s/invoices/production", "Cannot compare", 2],
+  ["no-data", "/s/billing/production", "No change yet", 0],
+] as const)("%s has a first screen of its own", async ([name, path, title, charts]) => {
   await open(path);
   await page.getByRole("heading", { name: title }).first().waitFor();
-  await plots(2);
+  if (charts > 0) await plots(charts);
+  else await page.locator(".chart-empty", { hasText: "No data" }).nth(1).waitFor();
   await shoot(name);
   expect(await scrolls()).toBe(false);
   expect(errors).toEqual([]);
@@ -224,4 +226,26 @@ test("a narrow screen scrolls downwards only", async () => {
   await plots(3);
   await page.screenshot({ path: `${SCREENSHOTS}/narrow.png`, fullPage: true });
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+});
+
+test("page_check tells seen from not seen and from not run", async () => {
+  await open("/");
+  const script = fileURLToPath(new URL("page_check.mjs", import.meta.url));
+  const run = (...parameters: string[]): Promise<{ code: number; output: string }> =>
+    new Promise((resolve) => {
+      execFile(process.execPath, [script, ...parameters], (error, stdout, stderr) => {
+        resolve({ code: typeof error?.code === "number" ? error.code : 0, output: stdout + stderr });
+      });
+    });
+  const address = `${server.address}/s/orders/production`;
+  const picture = `${SCREENSHOTS}/page_check.png`;
+  rmSync(picture, { force: true });
+  const seen = await run(address, "customer.phone null", "1 %", "--screenshot", picture);
+  expect(seen.output).toContain("✓ seen: customer.phone null");
+  expect(seen.code).toBe(0);
+  expect(existsSync(picture)).toBe(true);
+  const missing = await run(address, "customer.phone null", "customer.fax null", "--timeout", "1");
+  expect(missing.output).toContain("✗ not seen: customer.fax null");
+  expect(missing.code).toBe(1);
+  expect((await run()).code).toBe(2);
 });

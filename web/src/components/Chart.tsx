@@ -14,14 +14,16 @@ interface ChartProps {
   subtitle?: string;
   state: ChartState;
   now: number;
+  // The lowest chart of a stack carries the time axis of all.
+  showTimes: boolean;
 }
 
-export function Chart({ title, subtitle, state, now }: ChartProps): JSX.Element {
+export function Chart({ title, subtitle, state, now, showTimes }: ChartProps): JSX.Element {
   const [cursor, setCursor] = useState<number | null>(null);
   const chart = state.state === "ready" ? state.chart : null;
   const drawn = chart && !isEmpty(chart) ? chart : null;
   return (
-    <figure class="chart">
+    <figure class={showTimes ? "chart chart-with-times" : "chart"}>
       <figcaption class="chart-head">
         <h3 title={subtitle ? `${subtitle} ${title}` : title}>
           {title}
@@ -30,7 +32,7 @@ export function Chart({ title, subtitle, state, now }: ChartProps): JSX.Element 
         {drawn && <Readings chart={drawn} cursor={cursor} now={now} />}
       </figcaption>
       {drawn ? (
-        <Plot chart={drawn} summary={chartSummary(drawn, now)} onCursor={setCursor} />
+        <Plot chart={drawn} summary={chartSummary(drawn, now)} showTimes={showTimes} onCursor={setCursor} />
       ) : (
         <p class="chart-empty">{state.state === "loading" ? "Loading…" : `No data${state.state === "none" ? `: ${state.reason}` : ""}`}</p>
       )}
@@ -56,10 +58,11 @@ function Readings({ chart, cursor, now }: { chart: ChartData; cursor: number | n
 interface PlotProps {
   chart: ChartData;
   summary: string;
+  showTimes: boolean;
   onCursor: (index: number | null) => void;
 }
 
-function Plot({ chart, summary, onCursor }: PlotProps): JSX.Element {
+function Plot({ chart, summary, showTimes, onCursor }: PlotProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const newest = useRef(chart);
@@ -72,7 +75,7 @@ function Plot({ chart, summary, onCursor }: PlotProps): JSX.Element {
     const element = box.current;
     if (!element) return undefined;
     const size = (): { width: number; height: number } => ({ width: element.clientWidth, height: element.clientHeight });
-    const options = chartOptions(newest.current, readPalette(element), size(), { data: () => newest.current, onCursor });
+    const options = chartOptions(newest.current, readPalette(element), size(), { data: () => newest.current, onCursor }, showTimes);
     const made = new uPlot(options, dataOf(newest.current), element);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize(size()));
@@ -82,7 +85,7 @@ function Plot({ chart, summary, onCursor }: PlotProps): JSX.Element {
       made.destroy();
       plot.current = null;
     };
-  }, [shape, theme, onCursor]);
+  }, [shape, theme, showTimes, onCursor]);
 
   useEffect(() => {
     plot.current?.setData(dataOf(chart));

@@ -1,12 +1,20 @@
 // The three charts above one another on one time axis, and the choice of how far back they go.
 import type { JSX } from "preact";
 
-import { RANGES, type ServiceModel } from "../models/serviceModel";
+import { isEmpty } from "../models/chartModel";
+import { findingName } from "../models/findings";
+import { type ChartState, RANGES, type ServiceModel } from "../models/serviceModel";
 import { Chart } from "./Chart";
 
 export function ChartStack({ model, now }: { model: ServiceModel; now: number }): JSX.Element {
   const selected = model.selected.value;
-  const findingTitle = selected ? [selected.field, selected.statistic].filter((part) => part !== "").join(" ") : "";
+  const findingTitle = selected ? findingName(selected) : "";
+  const charts: { place: string; title: string; subtitle?: string; state: ChartState }[] = [
+    { place: "traffic", title: "Traffic", state: model.traffic.value },
+    { place: "latency", title: "Latency", state: model.latency.value },
+  ];
+  if (selected) charts.push({ place: "finding", title: findingTitle, subtitle: selected.subject, state: model.finding.value });
+  const lowest = charts.findLastIndex(({ state }) => state.state === "ready" && !isEmpty(state.chart));
   return (
     <section class="charts panel" id="charts" tabIndex={-1} aria-labelledby="charts-title">
       <header class="panel-head">
@@ -31,9 +39,9 @@ export function ChartStack({ model, now }: { model: ServiceModel; now: number })
         </fieldset>
       </header>
       <div class="chart-stack">
-        <Chart title="Traffic" state={model.traffic.value} now={now} />
-        <Chart title="Latency" state={model.latency.value} now={now} />
-        {selected && <Chart title={findingTitle} subtitle={selected.subject} state={model.finding.value} now={now} />}
+        {charts.map(({ place, ...chart }, index) => (
+          <Chart key={place} {...chart} now={now} showTimes={index === lowest} />
+        ))}
       </div>
     </section>
   );

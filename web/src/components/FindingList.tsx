@@ -4,7 +4,7 @@ import type { JSX, TargetedKeyboardEvent } from "preact";
 
 import type { Finding, Verdict } from "../api/types";
 import { SHOWN_AT_FIRST, countFindings, countsText, findingSentence, findingText } from "../models/findings";
-import { formatCount, formatShare } from "../models/format";
+import { formatCount, formatShare, shortVersions } from "../models/format";
 import { DIRECTION_MARKS, FINDING_WORDS, verdictLook } from "../models/states";
 import { StateMark } from "./StateMark";
 
@@ -35,11 +35,11 @@ export function FindingList({ verdict, selected, now, onSelect }: FindingListPro
               <li key={finding.signal}>
                 <FindingRow finding={finding} now={now} selected={finding.signal === selected?.signal} onSelect={onSelect} />
                 {index === 0 && verdict?.change.rollback && (
-                  <p class="rollback">
+                  <p class="rollback" title={verdict.change.rollback}>
                     <span class="rollback-mark" aria-hidden="true">
                       ↩
                     </span>
-                    <b>Roll back</b> {verdict.change.rollback}
+                    <b>Rollback:</b> {shortVersions(verdict.change.rollback)}
                   </p>
                 )}
               </li>
@@ -84,20 +84,22 @@ function FindingRow({ finding, now, selected, onSelect }: FindingRowProps): JSX.
       <span class="finding-what">{text.what}</span>
       <span class="finding-values">
         {finding.from === null && finding.to === null ? (
-          "mix changed"
+          <span class="finding-mix">other values than before</span>
         ) : (
           <>
-            <span class="from">{text.from}</span> <span class="arrow">→</span> <b>{text.to}</b>
+            <span class="from">{text.from}</span> <span class="arrow">→</span> <b class="to">{text.to}</b>
           </>
         )}
       </span>
       <span class={`direction tone-${direction.tone}`}>
         <span aria-hidden="true">{direction.mark}</span> {direction.word}
       </span>
-      <span class="finding-where">{text.where}</span>
-      <span class="finding-facts">
-        {text.qualifier && <span class="qualifier">{text.qualifier} · </span>}
-        {text.since} · {text.observed}
+      <span class="finding-second">
+        <span class="finding-where">{text.where}</span>{" "}
+        <span class="finding-facts">
+          {text.qualifier && <span class="qualifier">{text.qualifier} · </span>}
+          {text.since} · {text.observed}
+        </span>
       </span>
     </button>
   );
@@ -106,15 +108,34 @@ function FindingRow({ finding, now, selected, onSelect }: FindingRowProps): JSX.
 // Silence is explained by what was looked at, never by a green tick alone.
 function NoFindings({ verdict }: { verdict: Verdict | null }): JSX.Element {
   if (!verdict) return <p class="panel-empty">Findings appear here when a version is followed by another.</p>;
-  if (verdict.state === "no_change") {
-    return (
+  return (
+    <>
+      <dl class="coverage">
+        <Coverage word="judged" signals={verdict.judged} />
+        <Coverage word="too quiet" signals={verdict.not_enough} />
+        <Coverage word="not comparable" signals={verdict.cannot_compare} />
+      </dl>
       <p class="panel-empty">
-        {formatCount(verdict.judged)} signals were judged and none moved. A shift of {formatShare(verdict.could_have_seen)} would have been
-        seen in half of them{verdict.not_enough ? `; ${formatCount(verdict.not_enough)} had too little traffic to tell` : ""}.
+        {verdict.state === "no_change" ? (
+          <>
+            None of the signals that were judged moved. A shift of {formatShare(verdict.could_have_seen)} or more would have been seen in
+            half of them.
+          </>
+        ) : (
+          <>No finding does not mean that nothing changed: {verdict.title.toLowerCase()}.</>
+        )}
       </p>
-    );
-  }
-  return <p class="panel-empty">Nothing can be said yet: {verdict.sentence}</p>;
+    </>
+  );
+}
+
+function Coverage({ word, signals }: { word: string; signals: number }): JSX.Element {
+  return (
+    <div>
+      <dt>{word}</dt>
+      <dd>{formatCount(signals)}</dd>
+    </div>
+  );
 }
 
 // Arrow keys walk the list, beside Tab.

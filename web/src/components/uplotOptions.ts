@@ -7,14 +7,14 @@ import { formatVersion } from "../models/format";
 // The same on every chart, so that their time axes line up.
 const LEFT_PX = 62;
 const RIGHT_PX = 50;
-const LABEL_ROWS = 2;
+// Above the plot, where a label hides no data.
+const LABEL_ROWS = 1;
 const LABEL_HEIGHT_PX = 15;
 
 export interface Palette {
   ink: string;
   quiet: string;
   grid: string;
-  surface: string;
   main: string;
   soft: string;
   bad: string;
@@ -28,7 +28,6 @@ export function readPalette(element: Element): Palette {
     ink: read("--ink"),
     quiet: read("--ink-quiet"),
     grid: read("--grid"),
-    surface: read("--surface"),
     main: read("--chart-main"),
     soft: read("--chart-soft"),
     bad: read("--bad"),
@@ -41,11 +40,11 @@ export interface ChartHandles {
   onCursor: (index: number | null) => void;
 }
 
-export function chartOptions(chart: ChartData, palette: Palette, size: { width: number; height: number }, handles: ChartHandles): uPlot.Options {
+export function chartOptions(chart: ChartData, palette: Palette, size: { width: number; height: number }, handles: ChartHandles, showTimes: boolean): uPlot.Options {
   const hasRight = chart.lines.some((line) => line.axis === "right");
   return {
     ...size,
-    padding: [4, hasRight ? 0 : RIGHT_PX, 0, 0],
+    padding: [LABEL_HEIGHT_PX + 2, hasRight ? 0 : RIGHT_PX, showTimes ? 0 : 6, 0],
     legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: { sync: { key: "service" }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
@@ -54,7 +53,7 @@ export function chartOptions(chart: ChartData, palette: Palette, size: { width: 
       left: { range: (_, __, max) => [0, niceTop(max)] },
       right: { range: (_, __, max) => [0, niceTop(Math.max(max ?? 0, 0.01))] },
     },
-    axes: [timeAxis(palette), valueAxis("left", 3, chart.lines, palette), ...(hasRight ? [valueAxis("right", 1, chart.lines, palette)] : [])],
+    axes: [timeAxis(palette, showTimes), valueAxis("left", 3, chart.lines, palette), ...(hasRight ? [valueAxis("right", 1, chart.lines, palette)] : [])],
     series: [{}, ...chart.lines.map((line) => lineSeries(line, palette))],
     hooks: {
       draw: [(plot) => drawChanges(plot, handles.data(), palette)],
@@ -88,16 +87,16 @@ function niceTop(max: number | null): number {
   return max === null || max <= 0 ? 1 : max * 1.18;
 }
 
-function timeAxis(palette: Palette): uPlot.Axis {
+function timeAxis(palette: Palette, showTimes: boolean): uPlot.Axis {
   return {
     stroke: palette.quiet,
     font: palette.font,
-    size: 22,
+    size: showTimes ? 20 : 0,
     gap: 4,
     space: 64,
     grid: { stroke: palette.grid, width: 1 },
     ticks: { show: false },
-    values: (_, splits, __, ___, increment) => splits.map((seconds) => timeLabel(seconds, increment)),
+    values: (_, splits, __, ___, increment) => splits.map((seconds) => (showTimes ? timeLabel(seconds, increment) : "")),
   };
 }
 
@@ -118,7 +117,7 @@ function valueAxis(scale: "left" | "right", side: 1 | 3, lines: readonly ChartLi
     font: palette.font,
     size: scale === "right" ? RIGHT_PX : LEFT_PX,
     gap: 6,
-    space: 26,
+    space: 28,
     grid: { show: scale === "left", stroke: palette.grid, width: 1 },
     ticks: { show: false },
     values: (_, splits) => splits.map((value) => (line ? line.format(value) : "")),
@@ -133,6 +132,7 @@ function drawChanges(plot: uPlot, chart: ChartData, palette: Palette): void {
   ctx.save();
   ctx.font = palette.font.replace("11px", `${Math.round(11 * ratio)}px`);
   ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
   const marks = shown.map((change) => {
     const x = Math.round(plot.valToPos(Date.parse(change.first_seen_at) / 1000, "x", true));
     const text = clipped(formatVersion(change.to_version));
@@ -143,17 +143,13 @@ function drawChanges(plot: uPlot, chart: ChartData, palette: Palette): void {
   ctx.setLineDash([3 * ratio, 3 * ratio]);
   ctx.beginPath();
   for (const { x } of marks) {
-    ctx.moveTo(x + 0.5, top);
+    ctx.moveTo(x + 0.5, top - LABEL_HEIGHT_PX * ratio);
     ctx.lineTo(x + 0.5, top + height);
   }
   ctx.stroke();
   for (const { x, row, text } of placeLabels(marks, left, left + width, LABEL_ROWS)) {
-    const boxWidth = ctx.measureText(text).width + 10 * ratio;
-    const y = top + row * LABEL_HEIGHT_PX * ratio;
-    ctx.fillStyle = palette.surface;
-    ctx.fillRect(x + ratio, y, boxWidth - 2 * ratio, LABEL_HEIGHT_PX * ratio);
     ctx.fillStyle = palette.ink;
-    ctx.fillText(text, x + 5 * ratio, y + (LABEL_HEIGHT_PX / 2) * ratio);
+    ctx.fillText(text, x + 5 * ratio, top - (LABEL_ROWS - row - 0.5) * LABEL_HEIGHT_PX * ratio - ratio);
   }
   ctx.restore();
 }

@@ -1,5 +1,6 @@
 // Series of the API → what a chart draws: lines on one time axis, the span to show, the changes to mark.
 import type { Change, Finding, SeriesReply } from "../api/types";
+import { findingName, isShare } from "./findings";
 import { formatClock, formatShare, formatValue, formatVersion } from "./format";
 
 export type LineTone = "main" | "soft" | "bad";
@@ -52,14 +53,16 @@ export function latencyChart(reply: SeriesReply): ChartData {
 }
 
 export function findingChart(reply: SeriesReply, finding: Finding): ChartData {
-  const label = [finding.field, finding.statistic].filter((part) => part !== "").join(" ");
-  const lines = linesOf(reply, label, finding.kind === "rate");
-  return { title: label, times: timesOf(reply), lines, span: spanOf(reply), changes: reply.changes };
+  const lines = linesOf(reply, READINGS[finding.kind] ?? finding.statistic, isShare(finding));
+  return { title: findingName(finding), times: timesOf(reply), lines, span: spanOf(reply), changes: reply.changes };
 }
 
-// A distribution comes as two quantiles, everything else as one value a step.
-function linesOf(reply: SeriesReply, label: string, isShare: boolean): ChartLine[] {
-  const format = (value: number | null): string => formatValue(value, reply.unit, isShare);
+// What one number a step stands for, where it is not the statistic itself.
+const READINGS: Partial<Record<Finding["kind"], string>> = { distribution: "Median", mix: "Commonest value" };
+
+// Latency comes as two quantiles, everything else as one value a step.
+function linesOf(reply: SeriesReply, label: string, share: boolean): ChartLine[] {
+  const format = (value: number | null): string => formatValue(value, reply.unit, share);
   if (reply.lower.length === 0 && reply.upper.length === 0) {
     return [{ label, tone: "main", values: reply.values, axis: "left", filled: true, format }];
   }

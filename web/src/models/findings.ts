@@ -16,13 +16,23 @@ export interface FindingText {
   qualifier: string | null;
 }
 
+// What moved, without its subject: "customer.phone null", "latency".
+export function findingName({ field, statistic }: Pick<Finding, "field" | "statistic">): string {
+  return field === "" ? statistic : `${field} ${statistic}`;
+}
+
+// Rates are shares, and so is the weight of a value in a mix.
+export function isShare({ kind }: Pick<Finding, "kind">): boolean {
+  return kind === "rate" || kind === "mix";
+}
+
 export function findingText(finding: Finding, nowMs: number): FindingText {
-  const isShare = finding.kind === "rate";
+  const share = isShare(finding);
   return {
-    what: [finding.field, finding.statistic].filter((part) => part !== "").join(" "),
+    what: findingName(finding),
     where: finding.subject,
-    from: formatValue(finding.from, finding.unit, isShare),
-    to: formatValue(finding.to, finding.unit, isShare),
+    from: formatValue(finding.from, finding.unit, share),
+    to: formatValue(finding.to, finding.unit, share),
     since: sinceText(finding.since, nowMs),
     observed: `n ${formatCount(finding.n_before)} → ${formatCount(finding.n_after)}`,
     qualifier: finding.qualifier === "" ? null : finding.qualifier,

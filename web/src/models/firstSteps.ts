@@ -11,6 +11,6 @@ export function startUpLines(origin: string): StartUpLines {
     importLine: "from fieldmark import FieldmarkMiddleware",
     oneLine: "app.add_middleware(FieldmarkMiddleware)",
     address: origin,
-    settings: `FIELDMARK_URL=${origin} FIELDMARK_SERVICE=orders FIELDMARK_ENVIRONMENT=production uvicorn main:app`,
+    settings: `FIELDMARK_URL=${origin} FIELDMARK_SERVICE=orders uvicorn main:app`,
   };
 }

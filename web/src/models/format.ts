@@ -1,6 +1,8 @@
-// Numbers, shares, durations and times as people read them. A narrow space that does not break stands between groups of
-// three digits and before a unit.
-const NARROW = "\u202f";
+// Numbers, shares, durations and times as people read them.
+
+// Neither breaks a line: between groups of three digits, and before a unit.
+const THIN = "\u202f";
+const SPACE = "\u00a0";
 
 const LARGE = [
   { from: 1e9, divisor: 1e9, letter: "G" },
@@ -13,7 +15,7 @@ export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   const large = LARGE.find(({ from }) => size >= from);
-  if (large) return `${significant(value / large.divisor, 3)}${NARROW}${large.letter}`;
+  if (large) return `${significant(value / large.divisor, 3)}${SPACE}${large.letter}`;
   return size >= 1000 ? formatCount(value) : significant(value, 3);
 }
 
@@ -33,16 +35,16 @@ export function formatShare(ratio: number): string {
   else if (size > 99 && size < 100) text = (Math.floor(percent * 100) / 100).toString();
   else if (size >= 10) text = Math.round(percent).toString();
   else text = significant(percent, 2);
-  return `${text}${NARROW}%`;
+  return `${text}${SPACE}%`;
 }
 
 export function formatMilliseconds(ms: number): string {
   if (!Number.isFinite(ms)) return "–";
   const size = Math.abs(ms);
-  if (size === 0) return `0${NARROW}ms`;
-  if (size < 0.9995) return `${significant(ms * 1000, 3)}${NARROW}µs`;
-  if (size < 999.5) return `${significant(ms, size < 100 ? 2 : 3)}${NARROW}ms`;
-  if (size < 119_500) return `${significant(ms / 1000, 3)}${NARROW}s`;
+  if (size === 0) return `0${SPACE}ms`;
+  if (size < 0.9995) return `${significant(ms * 1000, 3)}${SPACE}µs`;
+  if (size < 999.5) return `${significant(ms, size < 100 ? 2 : 3)}${SPACE}ms`;
+  if (size < 119_500) return `${significant(ms / 1000, 3)}${SPACE}s`;
   return formatDuration(ms / 1000);
 }
 
@@ -55,21 +57,21 @@ export function formatBytes(bytes: number): string {
     size /= 1000;
     unit += 1;
   }
-  return `${significant(size, 3)}${NARROW}${units[unit]}`;
+  return `${significant(size, 3)}${SPACE}${units[unit]}`;
 }
 
 // A length of time in its largest one or two units: "45 s", "12 min", "2 h 5 min", "3 d".
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 60) return `${whole}${NARROW}s`;
+  if (whole < 60) return `${whole}${SPACE}s`;
   const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes}${NARROW}min`;
+  if (minutes < 60) return `${minutes}${SPACE}min`;
   const hours = Math.floor(minutes / 60);
   if (hours < 24) {
     const rest = minutes % 60;
-    return rest && hours < 10 ? `${hours}${NARROW}h ${rest}${NARROW}min` : `${hours}${NARROW}h`;
+    return rest && hours < 10 ? `${hours}${SPACE}h ${rest}${SPACE}min` : `${hours}${SPACE}h`;
   }
-  return `${Math.floor(hours / 24)}${NARROW}d`;
+  return `${Math.floor(hours / 24)}${SPACE}d`;
 }
 
 export function formatAge(seconds: number): string {
@@ -101,14 +103,18 @@ export function formatValue(value: number | null, unit: string, isShare: boolean
     case "":
       return formatNumber(value);
     default:
-      return `${formatNumber(value)}${NARROW}${unit}`;
+      return `${formatNumber(value)}${SPACE}${unit}`;
   }
 }
 
-// A commit's hash is as good in its first seven digits; everything else stays as it was reported.
+// A commit's hash, or one of the code, is as good in its first seven digits; what else there is stays as it was reported.
 export function formatVersion(version: string): string {
-  const match = /^([0-9a-f]{7})[0-9a-f]{5,57}(-dirty)?/.exec(version);
-  return match ? `${match[1]}${match[2] ?? ""}` : version;
+  return version.replace(/^((?:code:)?[0-9a-f]{7})[0-9a-f]{5,57}(?=$|-dirty)/, "$1");
+}
+
+// A text of the server with the commits in it as short as everywhere else on the page.
+export function shortVersions(text: string): string {
+  return text.replace(/(?:\bcode:|\b)[0-9a-f]{12,64}(?:-dirty\.[0-9a-f]+)?\b/g, formatVersion);
 }
 
 // Rounded to so many significant digits, without an exponent and without trailing zeros.
@@ -123,7 +129,7 @@ function significant(value: number, digits: number): string {
 }
 
 function group(digits: string): string {
-  return digits.replace(/\B(?=(\d{3})+(?!\d))/g, NARROW);
+  return digits.replace(/\B(?=(\d{3})+(?!\d))/g, THIN);
 }
 
 function two(value: number): string {

@@ -85,11 +85,15 @@ export function createServiceModel(service: string, environment: string, api: Ap
     return { state: "ready", chart: trafficChart(loaded.requests.reply, failed) };
   });
 
+  // All charts show the same stretch of time, though their series were asked for at different moments.
+  const aligned = (chart: ChartData): ChartData =>
+    traffic.value.state === "ready" ? { ...chart, span: traffic.value.chart.span } : chart;
+
   const latency = computed<ChartState>(() => {
     const loaded = whole.data.value?.latency;
     if (!loaded) return { state: "loading" };
     if (!("reply" in loaded)) return { state: "none", reason: loaded.problem };
-    return { state: "ready", chart: latencyChart(loaded.reply) };
+    return { state: "ready", chart: aligned(latencyChart(loaded.reply)) };
   });
 
   const finding = computed<ChartState>(() => {
@@ -98,7 +102,7 @@ export function createServiceModel(service: string, environment: string, api: Ap
     const loaded = ofFinding.data.value;
     if (!loaded || loaded.signal !== shown.signal) return { state: "loading" };
     if (!("reply" in loaded.loaded)) return { state: "none", reason: loaded.loaded.problem };
-    return { state: "ready", chart: findingChart(loaded.loaded.reply, shown) };
+    return { state: "ready", chart: aligned(findingChart(loaded.loaded.reply, shown)) };
   });
 
   const serverTime = computed(() => status.data.value?.server_time ?? null);

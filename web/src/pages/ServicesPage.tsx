@@ -39,9 +39,12 @@ export function ServicesScreen({ model }: { model: ServicesModel }): JSX.Element
         {list !== null && list.services.length === 0 && <FirstSteps />}
         {list !== null && list.services.length > 0 && (
           <section class="services" aria-labelledby="services-title">
-            <h1 id="services-title" tabIndex={-1}>
-              Services
-            </h1>
+            <header class="services-head">
+              <h1 id="services-title" tabIndex={-1}>
+                Services
+              </h1>
+              <p>worst first</p>
+            </header>
             <ol class="service-rows">
               {list.services.map((summary) => (
                 <li key={`${summary.service} ${summary.environment}`}>
