@@ -374,6 +374,25 @@ TEST(ProfilerTest, TimesIsTheSameAsCallingItThatOften) {
   ExpectSame(once.Take(), often.Take(), "times");
 }
 
+// Texts that differ in their length alone, numbers that share their bits: all through the cache of recent
+// values.
+TEST(ProfilerTest, ValuesThatLookAlikeAreToldApart) {
+  std::vector<std::string> documents;
+  for (int round = 0; round < 3; ++round) {
+    for (char c = 'a'; c <= 'h'; ++c) {
+      for (size_t size = 0; size <= 20; ++size) documents.push_back("[\"" + std::string(size, c) + "\"]");
+    }
+    for (int i = 0; i < 40; ++i) {
+      documents.push_back("[" + std::to_string(i) + "," + std::to_string(i) + ".0,-" + std::to_string(i) +
+                          "]");
+      documents.push_back("[\"" + std::to_string(i) + "\"]");
+    }
+  }
+  NaiveProfiler twin;
+  for (const std::string& body : documents) twin.Observe(body);
+  ExpectSame(ProfileOf(documents), twin.fields(), "alike");
+}
+
 TEST(ProfilerTest, TheDocumentMayBeAScalarOrAnArray) {
   EXPECT_EQ(ProfileOf({"1", "null", "\"a\""}).at("").counts.seen, 3u);
   const Fields fields = ProfileOf({"[[1],[]]"});
@@ -454,6 +473,18 @@ TEST(ProfilerTest, FieldsAreBoundedWhateverComes) {
     if (!path.empty() && ParentPath(path).empty()) below += field.counts.seen;
   }
   EXPECT_EQ(below, 2'000u);
+}
+
+TEST(ProfilerTest, CountsWhatHasNoRoomAtAll) {
+  Limits limits;
+  limits.fields_max = 0;
+  Profiler profiler(limits, kKey);
+  Observe(profiler, R"({"a":1,"b":{"c":[]}})", 2);
+  Observe(profiler, "[1,2,3]");
+  const Fields fields = profiler.Take();
+  ASSERT_EQ(fields.size(), 1u);
+  EXPECT_EQ(fields.at("").counts.folded, 2u);
+  EXPECT_EQ(fields.at("").counts.cut, 2 * 2 + 3u);
 }
 
 TEST(ProfilerTest, CutsWhatIsDeeperThanItsLimit) {
