@@ -159,6 +159,16 @@ test("the keyboard reaches the brand, the findings and the ranges, and Enter cha
   expect(errors).toEqual([]);
 });
 
+test("the skip link leads past the findings to the charts", async () => {
+  await open("/s/orders/production");
+  await plots(3);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("charts");
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe("1 hour");
+});
+
 test("a server that goes away is said, the last data stays with its age, and the page recovers", async () => {
   await open("/s/orders/production");
   await plots(3);

@@ -1,10 +1,10 @@
 // The findings, worst first, each a button that charts its signal.
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { JSX, TargetedKeyboardEvent } from "preact";
 
 import type { Finding, Verdict } from "../api/types";
 import { SHOWN_AT_FIRST, countFindings, countsText, findingSentence, findingText } from "../models/findings";
-import { formatCount, formatShare, shortVersions } from "../models/format";
+import { formatCount, formatShare, shortName, shortVersions } from "../models/format";
 import { DIRECTION_MARKS, FINDING_WORDS, verdictLook } from "../models/states";
 import { StateMark } from "./StateMark";
 
@@ -15,11 +15,27 @@ interface FindingListProps {
   onSelect: (finding: Finding) => void;
 }
 
+const NONE: Finding[] = [];
+
 export function FindingList({ verdict, selected, now, onSelect }: FindingListProps): JSX.Element {
   const [all, setAll] = useState(false);
-  const findings = verdict?.findings ?? [];
-  const shown = all ? findings : findings.slice(0, SHOWN_AT_FIRST);
+  const findings = verdict?.findings ?? NONE;
+  const shown = useMemo(() => (all ? findings : findings.slice(0, SHOWN_AT_FIRST)), [findings, all]);
   const counts = countsText(countFindings(verdict));
+  const rollback = verdict?.change.rollback ?? "";
+  // Thousands of rows are not drawn again for each second that passes: their times are good to the minute.
+  const selectedSignal = selected?.signal;
+  const minute = Math.floor(now / 60_000) * 60_000;
+  const rows = useMemo(
+    () =>
+      shown.map((finding, index) => (
+        <li key={finding.signal}>
+          <FindingRow finding={finding} now={minute} selected={finding.signal === selectedSignal} onSelect={onSelect} />
+          {index === 0 && rollback !== "" && <Rollback advice={rollback} />}
+        </li>
+      )),
+    [shown, rollback, minute, selectedSignal, onSelect],
+  );
   return (
     <section class="findings panel" aria-labelledby="findings-title">
       <header class="panel-head">
@@ -30,21 +46,7 @@ export function FindingList({ verdict, selected, now, onSelect }: FindingListPro
         <NoFindings verdict={verdict} />
       ) : (
         <div class="findings-scroll">
-          <ol class="finding-rows">
-            {shown.map((finding, index) => (
-              <li key={finding.signal}>
-                <FindingRow finding={finding} now={now} selected={finding.signal === selected?.signal} onSelect={onSelect} />
-                {index === 0 && verdict?.change.rollback && (
-                  <p class="rollback" title={verdict.change.rollback}>
-                    <span class="rollback-mark" aria-hidden="true">
-                      ↩
-                    </span>
-                    <b>Rollback:</b> {shortVersions(verdict.change.rollback)}
-                  </p>
-                )}
-              </li>
-            ))}
-          </ol>
+          <ol class="finding-rows">{rows}</ol>
           {shown.length < findings.length && (
             <button type="button" class="show-all" onClick={() => setAll(true)}>
               Show all {formatCount(findings.length)} findings
@@ -53,6 +55,17 @@ export function FindingList({ verdict, selected, now, onSelect }: FindingListPro
         </div>
       )}
     </section>
+  );
+}
+
+function Rollback({ advice }: { advice: string }): JSX.Element {
+  return (
+    <p class="rollback" title={advice}>
+      <span class="rollback-mark" aria-hidden="true">
+        ↩
+      </span>
+      <b>Rollback:</b> {shortVersions(advice)}
+    </p>
   );
 }
 
@@ -81,7 +94,7 @@ function FindingRow({ finding, now, selected, onSelect }: FindingRowProps): JSX.
         <StateMark shape={look.shape} />
         {FINDING_WORDS[finding.state]}
       </span>
-      <span class="finding-what">{text.what}</span>
+      <span class="finding-what">{shortName(text.what)}</span>
       <span class="finding-values">
         {finding.from === null && finding.to === null ? (
           <span class="finding-mix">other values than before</span>

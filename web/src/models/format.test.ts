@@ -11,6 +11,7 @@ import {
   formatShare,
   formatValue,
   formatVersion,
+  shortName,
   shortVersions,
 } from "./format";
 
@@ -124,6 +125,14 @@ test.for([
   ["deadbeef", "deadbeef"],
 ] as const)("the version %s is shown as %s", ([version, shown]) => {
   expect(formatVersion(version)).toBe(shown);
+});
+
+test("a long name keeps its beginning and its end", () => {
+  expect(shortName("customer.phone null")).toBe("customer.phone null");
+  const short = shortName("columns.0.a_rather_long_name_of_a_field_that_somebody_once_needed null");
+  expect(short).toHaveLength(46);
+  expect(short.startsWith("columns.0.a_ra…")).toBe(true);
+  expect(short.endsWith("somebody_once_needed null")).toBe(true);
 });
 
 test("versions inside a text are shortened, words are not", () => {

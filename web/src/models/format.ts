@@ -107,6 +107,12 @@ export function formatValue(value: number | null, unit: string, isShare: boolean
   }
 }
 
+// The beginning and the end of a long name: the end of a path says most.
+export function shortName(name: string): string {
+  const longest = 46;
+  return name.length <= longest ? name : `${name.slice(0, 14)}…${name.slice(15 - longest)}`;
+}
+
 // A commit's hash, or one of the code, is as good in its first seven digits; what else there is stays as it was reported.
 export function formatVersion(version: string): string {
   return version.replace(/^((?:code:)?[0-9a-f]{7})[0-9a-f]{5,57}(?=$|-dirty)/, "$1");

@@ -25,8 +25,13 @@ export function servicePath(service: string, environment: string): string {
 
 export const route = signal<Route>({ page: "services" });
 
+let readPath: string | null = null;
+
+// Moving to a place on the same page is no new route.
 function readAddress(): void {
-  route.value = parseRoute(location.pathname);
+  if (location.pathname === readPath) return;
+  readPath = location.pathname;
+  route.value = parseRoute(readPath);
 }
 
 // Follows the address bar and plain clicks on links of this page; returns how to stop.

@@ -54,6 +54,12 @@ const ICON_SHAPES: Record<Shape, (colour: string) => string> = {
   slash: (c) => `<circle cx="16" cy="16" r="12" fill="none" stroke="${c}" stroke-width="4"/><path d="M8 24L24 8" stroke="${c}" stroke-width="4"/>`,
 };
 
+// What stands in a filled shape when there is nothing to count.
+const ICON_MARKS: Partial<Record<Shape, string>> = {
+  cross: '<path d="M10 10l12 12M22 10L10 22" stroke="#fff" stroke-width="4"/>',
+  triangle: '<path d="M16 12v8M16 23v4" stroke="#fff" stroke-width="4"/>',
+};
+
 export function iconSvg({ icon, count }: Pick<Tab, "icon" | "count">): string {
   const colour = ICON_COLOURS[icon.tone];
   const filled = icon.shape === "diamond" || icon.shape === "cross" || icon.shape === "triangle";
@@ -61,7 +67,7 @@ export function iconSvg({ icon, count }: Pick<Tab, "icon" | "count">): string {
   const text = count
     ? `<text x="16" y="${icon.shape === "triangle" ? 26 : 22}" font-family="sans-serif" font-weight="bold" ` +
       `font-size="${digit.length > 1 ? 14 : 18}" text-anchor="middle" fill="${filled ? "#fff" : colour}">${digit}</text>`
-    : "";
+    : (ICON_MARKS[icon.shape] ?? "");
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${ICON_SHAPES[icon.shape](colour)}${text}</svg>`;
 }
 

@@ -33,9 +33,10 @@ export function ServiceScreen({ model }: { model: ServiceModel }): JSX.Element {
   const { service, environment } = model;
   const status = model.status.data.value;
   const failure = model.status.failure.value;
+  const unknown = failure?.kind === "missing";
   const now = model.now.value;
   const stale = model.stale.value;
-  useEffect(() => showTab(serviceTab(service, environment, status, stale || (failure !== null && !status))));
+  useEffect(() => showTab(serviceTab(service, environment, unknown ? null : status, !unknown && (stale || (failure !== null && !status)))));
 
   const header = (
     <PageHeader aside={<Freshness status={status} now={now} />}>
@@ -46,7 +47,7 @@ export function ServiceScreen({ model }: { model: ServiceModel }): JSX.Element {
     </PageHeader>
   );
 
-  if (failure?.kind === "missing") {
+  if (unknown) {
     return (
       <div class="page">
         {header}
