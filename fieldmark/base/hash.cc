@@ -9,7 +9,7 @@ namespace {
 uint64_t LoadLittleEndian(const char* from, size_t size) {
   static_assert(std::endian::native == std::endian::little);
   uint64_t word = 0;
-  std::memcpy(&word, from, size);
+  if (size > 0) std::memcpy(&word, from, size);  // an empty view may point nowhere
   return word;
 }
 

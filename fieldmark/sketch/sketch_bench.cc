@@ -1,0 +1,62 @@
+// What one value costs on the request path, once its buckets are known.
+#include <benchmark/benchmark.h>
+
+#include <random>
+#include <vector>
+
+#include "fieldmark/sketch/categories.h"
+#include "fieldmark/sketch/histogram.h"
+
+namespace fieldmark::sketch {
+namespace {
+
+constexpr size_t kValues = 4096;
+
+std::vector<double> Values(double spread) {
+  std::mt19937_64 random(1);
+  std::lognormal_distribution<double> values(3, spread);
+  std::vector<double> list(kValues);
+  for (double& value : list) value = values(random);
+  return list;
+}
+
+// Spread 0: all in one bucket; 0.5: latencies; 5: most buckets occupied.
+void BM_HistogramAdd(benchmark::State& state) {
+  const std::vector<double> values = Values(static_cast<double>(state.range(0)) / 10);
+  Histogram histogram;
+  for (const double value : values) histogram.Add(value);
+  size_t i = 0;
+  for (auto _ : state) histogram.Add(values[i++ % kValues]);
+}
+BENCHMARK(BM_HistogramAdd)->Arg(0)->Arg(5)->Arg(50);
+
+void BM_CategoriesAdd(benchmark::State& state) {
+  std::mt19937_64 random(2);
+  std::vector<uint64_t> hashes(static_cast<size_t>(state.range(0)));
+  for (uint64_t& hash : hashes) hash = random();
+  Categories categories;
+  for (const uint64_t hash : hashes) categories.Add(hash);
+  size_t i = 0;
+  for (auto _ : state) categories.Add(hashes[i++ % hashes.size()]);
+}
+BENCHMARK(BM_CategoriesAdd)->Arg(4)->Arg(64)->Arg(4096);
+
+void BM_HistogramMerge(benchmark::State& state) {
+  Histogram from;
+  for (const double value : Values(0.5)) from.Add(value);
+  Histogram into = from;
+  for (auto _ : state) into.Merge(from);
+}
+BENCHMARK(BM_HistogramMerge);
+
+void BM_CategoriesMerge(benchmark::State& state) {
+  std::mt19937_64 random(3);
+  Categories from, into;
+  for (int i = 0; i < state.range(0); ++i) from.Add(random());
+  into = from;
+  for (auto _ : state) into.Merge(from);
+}
+BENCHMARK(BM_CategoriesMerge)->Arg(8)->Arg(4096);
+
+}  // namespace
+}  // namespace fieldmark::sketch
