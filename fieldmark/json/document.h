@@ -5,7 +5,7 @@
 //
 //   { [  payload: low 32 bits = index after the matching close; bits 32–55 = members or items, saturated
 //   } ]  payload: index of the matching open
-//   "    payload: offset into strings(): u32 length, bytes, NUL
+//   "    payload: offset into strings: u32 length, bytes, NUL
 //   l u d  next word: int64, uint64, double
 //   t f n  no payload
 // and three of our own, from the lenient reader only, all with a payload like that of ":
