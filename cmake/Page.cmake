@@ -13,6 +13,7 @@ set(page_inputs "${PROJECT_SOURCE_DIR}/server/api/openapi.yaml")
 foreach(entry IN LISTS web_entries)
   if(IS_DIRECTORY "${entry}")
     file(GLOB_RECURSE inside CONFIGURE_DEPENDS "${entry}/*")
+    list(FILTER inside EXCLUDE REGEX "/generated/")  # by the build itself, from openapi.yaml
     list(APPEND page_inputs ${inside})
   else()
     list(APPEND page_inputs "${entry}")

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -141,10 +142,10 @@ def serving(app: Any, **options: Any) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = threading.Event()
+    pause = Pause()
     while not server.started:
         assert thread.is_alive(), "uvicorn did not start"
-        until.wait(0.005)
+        pause.until_next("uvicorn did not start")
     try:
         yield "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
     finally:
@@ -160,11 +161,23 @@ def free_port() -> int:
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     """Until ``process`` listens."""
-    pause = threading.Event()
+    pause = Pause()
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
             assert process.poll() is None, "the process ended instead of listening"
-            pause.wait(0.02)
+            pause.until_next("the process did not listen")
+
+
+class Pause:
+    """Between two looks at something that comes in its own time; gives up when it does not come."""
+
+    def __init__(self, seconds_max: float = WAIT_SECONDS_MAX) -> None:
+        self._until_s = time.monotonic() + seconds_max
+        self._event = threading.Event()
+
+    def until_next(self, otherwise: str) -> None:
+        assert time.monotonic() < self._until_s, otherwise
+        self._event.wait(0.02)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fieldmark import FieldmarkMiddleware, _core, logs, transport
 from fieldmark.settings import Settings
 from fieldmark.transport import Sender, backoff_s
-from support import HASH_KEY, Collector, serving
+from support import HASH_KEY, Collector, Pause, serving
 
 NOW = time.time_ns() // 1_000_000
 
@@ -335,8 +335,6 @@ def test_an_application_is_served_while_nothing_listens(
 
 
 def until(holds: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    deadline = time.monotonic() + 20
+    pause = Pause()
     while not holds():
-        assert time.monotonic() < deadline
-        pause.wait(0.01)
+        pause.until_next("it did not come to hold")
