@@ -7,6 +7,8 @@ import { StateMark } from "./StateMark";
 
 // "Not enough traffic yet" is as much an answer as "Up": smaller rather than cut.
 const LONG_WORD = 16;
+// What fits in one line; a longer detail takes the line of the usual range when there is none.
+const LONG_DETAIL = 40;
 
 interface AnswerCardProps {
   answer: Answer;
@@ -24,7 +26,7 @@ export function AnswerCard({ answer, dataAt, now }: AnswerCardProps): JSX.Elemen
         <StateMark shape={shape} />
         <span class={answer.word.length > LONG_WORD ? "card-word card-word-long" : "card-word"}>{answer.word}</span>
       </p>
-      {answer.usual === "" ? (
+      {answer.usual === "" && answer.detail.length > LONG_DETAIL ? (
         <p class="card-foot">
           <span class="card-detail card-detail-long" title={answer.detail}>
             {answer.detail}

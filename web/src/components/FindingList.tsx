@@ -3,7 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { JSX, TargetedKeyboardEvent } from "preact";
 
 import type { Finding, Verdict } from "../api/types";
-import { SHOWN_AT_FIRST, countFindings, countsText, findingSentence, findingText } from "../models/findings";
+import { SHOWN_AT_FIRST, countFindings, countsText, findingSentence, findingText, isTooEarly } from "../models/findings";
 import { formatCount, formatShare, shortName, shortVersions } from "../models/format";
 import { DIRECTION_MARKS, FINDING_WORDS, verdictLook } from "../models/states";
 import { StateMark } from "./StateMark";
@@ -123,11 +123,13 @@ function NoFindings({ verdict }: { verdict: Verdict | null }): JSX.Element {
   if (!verdict) return <p class="panel-empty">Findings appear here when a version is followed by another.</p>;
   return (
     <>
-      <dl class="coverage">
-        <Coverage word="judged" signals={verdict.judged} />
-        <Coverage word="too quiet" signals={verdict.not_enough} />
-        <Coverage word="not comparable" signals={verdict.cannot_compare} />
-      </dl>
+      {!isTooEarly(verdict) && (
+        <dl class="coverage">
+          <Coverage word="judged" signals={verdict.judged} />
+          <Coverage word="too quiet" signals={verdict.not_enough} />
+          <Coverage word="not comparable" signals={verdict.cannot_compare} />
+        </dl>
+      )}
       <p class="panel-empty">
         {verdict.state === "no_change" ? (
           <>

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 
 import type { Status, Verdict } from "../api/types";
 import { secondsBetween } from "../models/clock";
-import { countFindings, countsText } from "../models/findings";
+import { countFindings, countsText, isTooEarly } from "../models/findings";
 import { formatAge, formatClock, formatDuration, formatVersion } from "../models/format";
 import { verdictLook } from "../models/states";
 import { StateMark } from "./StateMark";
@@ -61,8 +61,8 @@ function VerdictTimes({ verdict, now }: { verdict: Verdict; now: number }): JSX.
         {change.last_old_at !== null && <> · old version last seen {formatClock(change.last_old_at, now)}</>}
       </p>
       <p>
-        looked at {formatDuration(look_s)} of it, at {formatClock(looked_at, now)}
-        {next_look_at === null ? " · last look" : <> · next look {formatClock(next_look_at, now)}</>}
+        {isTooEarly(verdict) ? "not looked at yet" : `judged on its first ${formatDuration(look_s)}, at ${formatClock(looked_at, now)}`}
+        {next_look_at === null ? " · last look" : ` · next look ${formatClock(next_look_at, now)}`}
       </p>
     </div>
   );

@@ -1,7 +1,7 @@
 // How a chart looks in uPlot: axes with units, one time axis in UTC, a labelled line for every change.
 import uPlot from "uplot";
 
-import { type ChartData, type ChartLine, type LineTone, inSpan, placeLabels } from "../models/chartModel";
+import { type ChartData, type ChartLine, type LineTone, inSpan, lonelyPoints, placeLabels } from "../models/chartModel";
 import { formatVersion } from "../models/format";
 
 // The same on every chart, so that their time axes line up.
@@ -70,7 +70,7 @@ function lineSeries(line: ChartLine, palette: Palette): uPlot.Series {
     stroke: colour,
     width: line.tone === "soft" ? 1.25 : 1.75,
     ...(line.filled ? { fill: withAlpha(colour, "1f") } : {}),
-    points: { size: 4, stroke: colour, fill: colour },
+    points: { show: true, size: 5, width: 0, fill: colour, filter: () => lonelyPoints(line.values) },
   };
 }
 
@@ -147,7 +147,7 @@ function drawChanges(plot: uPlot, chart: ChartData, palette: Palette): void {
     ctx.lineTo(x + 0.5, top + height);
   }
   ctx.stroke();
-  for (const { x, row, text } of placeLabels(marks, left, left + width, LABEL_ROWS)) {
+  for (const { x, row, text } of placeLabels(marks, left, left + width + RIGHT_PX * ratio, LABEL_ROWS)) {
     ctx.fillStyle = palette.ink;
     ctx.fillText(text, x + 5 * ratio, top - (LABEL_ROWS - row - 0.5) * LABEL_HEIGHT_PX * ratio - ratio);
   }

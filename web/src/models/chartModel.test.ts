@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { SeriesReply } from "../api/types";
 import { badDeployment, badFindings, decoyDeployment, plantedFinding } from "../fixtures/orders";
 import { NOW } from "../fixtures/times";
-import { chartSummary, findingChart, isEmpty, lastTime, lastValue, latencyChart, placeLabels, trafficChart } from "./chartModel";
+import { chartSummary, findingChart, isEmpty, lastTime, lastValue, latencyChart, lonelyPoints, placeLabels, trafficChart } from "./chartModel";
 
 const plain = (text: string): string => text.replace(/[\u00a0\u202f]/g, " ");
 
@@ -67,6 +67,13 @@ test("the newest value is the last one that is there", () => {
   const chart = trafficChart(series({ values: [20, 21, null] }), null);
   expect(lastTime(chart)).toBe(start + 60);
   expect(chart.lines[0] && lastValue(chart.lines[0])).toBe(21);
+});
+
+test("a value without neighbours is found, at the edges too", () => {
+  expect(lonelyPoints([1, null, 2, 3, null, 4])).toEqual([0, 5]);
+  expect(lonelyPoints([null, 0, null])).toEqual([1]);
+  expect(lonelyPoints([1, 2, 3])).toEqual([]);
+  expect(lonelyPoints([])).toEqual([]);
 });
 
 test("the summary tells range, newest value and the changes in view", () => {

@@ -109,6 +109,12 @@ export function inSpan(change: Change, [from, to]: readonly [number, number]): b
   return at >= from && at <= to;
 }
 
+// Where a value has no neighbour: it makes no line and is drawn as a point.
+export function lonelyPoints(values: readonly (number | null)[]): number[] {
+  const isGap = (i: number): boolean => (values[i] ?? null) === null;
+  return values.flatMap((_, i) => (!isGap(i) && isGap(i - 1) && isGap(i + 1) ? [i] : []));
+}
+
 export interface Placed {
   x: number; // left edge of the label
   row: number;

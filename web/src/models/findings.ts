@@ -50,6 +50,11 @@ export function findingSentence(finding: Finding, nowMs: number): string {
   );
 }
 
+// Before the first look nothing was judged, counted out or found incomparable.
+export function isTooEarly(verdict: Verdict): boolean {
+  return verdict.judged + verdict.not_enough + verdict.cannot_compare === 0 && verdict.findings.length === 0;
+}
+
 export interface FindingCounts {
   changed: number;
   suspected: number;

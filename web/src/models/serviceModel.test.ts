@@ -2,11 +2,12 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { ApiFailure } from "../api/client";
 import { type FixtureApi, createFixtureApi } from "../fixtures/fixtureApi";
-import { badFindings, plantedFinding } from "../fixtures/orders";
-import { type ServiceModel, createServiceModel } from "./serviceModel";
+import { badFindings, badStatus, badVerdict, firstStatus, plantedFinding, silentStatus } from "../fixtures/orders";
+import { minutesAgo } from "../fixtures/times";
+import { createServiceModel, rangeFor } from "./serviceModel";
 
 let api: FixtureApi;
-let model: ServiceModel;
+let model = createServiceModel("orders", "production", createFixtureApi());
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -42,6 +43,29 @@ test("all charts share one stretch of time", async () => {
   expect(latency.chart.span).toEqual(traffic.chart.span);
   expect(finding.chart.span).toEqual(traffic.chart.span);
   expect(traffic.chart.changes.map((change) => change.kind)).toEqual(["deployment", "deployment"]);
+});
+
+test.for([
+  [2, 15],
+  [17, 60],
+  [200, 360],
+  [2000, 60],
+] as const)("a change %i minutes ago is first shown over %i minutes", ([age, range]) => {
+  const verdict = { ...badVerdict, change: { ...badVerdict.change, first_seen_at: minutesAgo(age) } };
+  expect(rangeFor({ ...badStatus, verdict })).toBe(range);
+});
+
+test("without a change the first range is an hour", () => {
+  expect(rangeFor(silentStatus)).toBe(60);
+  expect(rangeFor(firstStatus)).toBe(60);
+});
+
+test("the range that a reader chose is kept", async () => {
+  await start("search", "production");
+  expect(model.minutes.value).toBe(15);
+  model.minutes.value = 1440;
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(model.minutes.value).toBe(1440);
 });
 
 test("another range is asked for at once, and long ones less often", async () => {

@@ -8,11 +8,22 @@ import { serverClock, staleness } from "./clock";
 import { PERIOD_MS, type Poller, createPoller } from "./poller";
 
 export const RANGES = [
+  { minutes: 15, label: "15 min", spoken: "15 minutes" },
   { minutes: 60, label: "1 h", spoken: "1 hour" },
   { minutes: 360, label: "6 h", spoken: "6 hours" },
   { minutes: 1440, label: "1 d", spoken: "1 day" },
   { minutes: 20160, label: "14 d", spoken: "14 days" },
 ] as const;
+
+const RANGE_AT_FIRST = 60;
+
+// The range to begin with: a change of the last hours fills a good part of it.
+export function rangeFor(status: Status): number {
+  const change = status.verdict?.change;
+  if (!change || change.from_version === null) return RANGE_AT_FIRST;
+  const minutes = (Date.parse(status.server_time) - Date.parse(change.first_seen_at)) / 60_000;
+  return RANGES.find((range) => range.minutes <= 360 && minutes <= range.minutes * 0.8)?.minutes ?? RANGE_AT_FIRST;
+}
 
 export type ChartState = { state: "loading" } | { state: "ready"; chart: ChartData } | { state: "none"; reason: string };
 
@@ -35,7 +46,7 @@ export interface ServiceModel {
 type Loaded = { reply: SeriesReply } | { problem: string };
 
 export function createServiceModel(service: string, environment: string, api: Api = httpApi): ServiceModel {
-  const minutes = signal<number>(RANGES[0].minutes);
+  const minutes = signal<number>(RANGE_AT_FIRST);
   const chosen = signal<string | null>(null);
 
   const load = async (query: SeriesQuery, abort: AbortSignal): Promise<Loaded> => {
@@ -134,6 +145,9 @@ export function createServiceModel(service: string, environment: string, api: Ap
           ofFinding.tryNow();
         }),
         afterFirst(selectedSignal, () => ofFinding.tryNow()),
+        once(status.data, (first) => {
+          if (minutes.peek() === RANGE_AT_FIRST) minutes.value = rangeFor(first);
+        }),
       ];
     },
     stop() {
@@ -141,6 +155,17 @@ export function createServiceModel(service: string, environment: string, api: Ap
       for (const poller of [status, whole, ofFinding]) poller.stop();
     },
   };
+}
+
+// Runs `react` with the first value that is one.
+function once<T>(source: ReadonlySignal<T | null>, react: (value: T) => void): () => void {
+  let done = false;
+  return effect(() => {
+    const value = source.value;
+    if (done || value === null) return;
+    done = true;
+    react(value);
+  });
 }
 
 // Runs `react` when the value changes, not for the value it has.
