@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from random import Random
 
 import httpx
@@ -29,6 +30,7 @@ DAY_S = 86_400
 WORKERS = 2
 LATENCY_MS = {"GET /search": 3.0}  # medians; history's clocks are never compared with live ones
 LATENCY_MS_DEFAULT = 2.0
+LATENCIES = 4099  # a prime: the pool does not fall into step with it
 TASK_MS = 21.0  # what the background task of an answered POST adds until the application returns
 BATCH_SLOTS = 60
 ATTEMPTS_MAX = 20
@@ -90,6 +92,8 @@ class History:
         self._traffic = traffic
         self._pool = pool
         self._random = Random(f"replay/{traffic.seed}")
+        # Drawing a latency for each of three million records would cost seconds; no two neighbours share one.
+        self._spread = cycle([self._random.lognormvariate(0, 0.25) for _ in range(LATENCIES)])
         self._http = httpx.Client(base_url=url, trust_env=False, timeout=60)
         reply = self._http.post("/api/v1/hello", json={"service": "shop", "environment": "demo"})
         reply.raise_for_status()
@@ -142,7 +146,7 @@ class History:
                     self.requests += times
 
     def _record_exchange(self, group: Group, exchange: Exchange, ended_ms: int, times: int) -> None:
-        took_ms = LATENCY_MS.get(group.route, LATENCY_MS_DEFAULT) * math.exp(self._random.gauss(0, 0.25))
+        took_ms = LATENCY_MS.get(group.route, LATENCY_MS_DEFAULT) * next(self._spread)
         task_ms = TASK_MS if exchange.status == 201 else 0.1
         request, reply = exchange.request.body, exchange.reply
         self._recorder.record(

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from shop.faults import FAULTS_FILE, problems_of
 
 SIGNALS = {

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+
 from shop import bad, decoy, extra
 from shop.shop import Shop
 from shop.traffic import Request, make_traffic

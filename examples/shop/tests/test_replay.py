@@ -5,6 +5,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+
 from shop.replay import make_pool, poisson_table, slots
 from shop.traffic import make_traffic
 

@@ -5,6 +5,7 @@ from collections import Counter
 from random import Random
 
 import pytest
+
 from shop.traffic import DAILY_SWING, REQUESTS_PER_S, Client, make_traffic
 
 NOON = 1_800_014_400  # 12:00 UTC
