@@ -21,8 +21,10 @@ inline sketch::Histogram RandomHistogram(Random& random) {
   sketch::Histogram histogram;
   std::lognormal_distribution<double> values(3, Chance(random, 20) ? 30 : 1);
   for (uint64_t left = Below(random, Chance(random, 5) ? 1500 : 20); left > 0; --left) {
-    histogram.Add((Chance(random, 10) ? -1 : 1) * (Chance(random, 10) ? 0 : values(random)),
-                  1 + Below(random, 4));
+    // One draw a statement: the order within one is the compiler's.
+    const double sign = Chance(random, 10) ? -1 : 1;
+    const double magnitude = Chance(random, 10) ? 0 : values(random);
+    histogram.Add(sign * magnitude, 1 + Below(random, 4));
   }
   return histogram;
 }
@@ -31,7 +33,8 @@ inline sketch::Categories RandomCategories(Random& random) {
   sketch::Categories categories;
   const uint64_t spread = Chance(random, 50) ? 10 : 1'000'000;
   for (uint64_t left = Below(random, Chance(random, 20) ? 200 : 10); left > 0; --left) {
-    categories.Add(Below(random, spread) * 0x9E37'79B9'7F4A'7C15, 1 + Below(random, 4));
+    const uint64_t value = Below(random, spread);
+    categories.Add(value * 0x9E37'79B9'7F4A'7C15, 1 + Below(random, 4));
   }
   return categories;
 }
@@ -67,7 +70,9 @@ inline profile::Fields RandomFields(Random& random) {
 inline EventCounts RandomEvents(Random& random) {
   EventCounts events;
   for (uint64_t left = Below(random, 4); left > 0; --left) {
-    events["kind " + std::to_string(Below(random, 5))] += 1 + Below(random, 9);
+    const std::string kind = "kind " + std::to_string(Below(random, 5));
+    const uint64_t times = 1 + Below(random, 9);
+    events[kind] += times;
   }
   return events;
 }
@@ -75,8 +80,9 @@ inline EventCounts RandomEvents(Random& random) {
 inline RequestSummary RandomRequest(Random& random) {
   RequestSummary request;
   for (uint64_t left = Below(random, 4); left > 0; --left) {
-    request.by_status[static_cast<uint16_t>(
-        Chance(random, 10) ? Below(random, 65536) : 200 + Below(random, 4))] += 1 + Below(random, 100);
+    const uint64_t status = Chance(random, 10) ? Below(random, 65536) : 200 + Below(random, 4);
+    const uint64_t requests = 1 + Below(random, 100);
+    request.by_status[static_cast<uint16_t>(status)] += requests;
   }
   request.by_exception = RandomEvents(random);
   request.cancelled = Below(random, 3);
