@@ -62,7 +62,8 @@ Answer UpAnswer(const Recent& recent, const std::optional<Band>& usual, UnixMs n
   answer.state = AnswerState::kGood;
   answer.word = "Up";
   answer.detail = PerSecond(static_cast<double>(count) / recent.seconds) + ", " + Percent(ratio) + " failed";
-  if (failed < kFailuresMin || ratio <= line) return answer;
+  // One in ten is bad even where it is usual.
+  if (failed < kFailuresMin || (ratio <= line && ratio < kFailedBad)) return answer;
   answer.state = ratio >= kFailedBad ? AnswerState::kBad : AnswerState::kAttention;
   answer.word = answer.state == AnswerState::kBad ? "Failing" : "Some fail";
   return answer;

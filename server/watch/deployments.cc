@@ -92,7 +92,6 @@ std::vector<Deployment> DeploymentsOf(std::vector<Stay> stays, Minute now) {
     Deployment deployment;
     deployment.to_version = stay.version;
     deployment.at = stay.first;
-    deployment.until = stay.last;
     if (old != nullptr) {
       deployment.from_version = old->version;
       if (old->last < now - kSilentMinutesMin) deployment.last_old = old->last;

@@ -26,7 +26,6 @@ struct Deployment {
   std::optional<Minute> last_old;  // last minute of the old one; none while it is still running
   bool is_return = false;          // the new version had been running before: a rollback
   Minute old_since = 0;            // with is_return: when the version that was rolled back had come
-  Minute until = 0;                // last minute of this stay of the new version, so far
 
   bool operator==(const Deployment&) const = default;
 };

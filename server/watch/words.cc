@@ -66,7 +66,7 @@ std::string UtcTime(UnixMs time) {
 std::string ClockTime(UnixMs time) { return UtcTime(time).substr(11, 5) + " UTC"; }
 
 std::string Duration(int64_t seconds) {
-  if (seconds < 120 && seconds % 60 != 0) return std::to_string(seconds) + " s";
+  if (seconds < 60 || (seconds < 120 && seconds % 60 != 0)) return std::to_string(seconds) + " s";
   if (seconds < 7200 && seconds % 3600 != 0) return std::to_string(seconds / 60) + " min";
   if (seconds < 2 * 86'400) return std::to_string(seconds / 3600) + " h";
   return std::to_string(seconds / 86'400) + " days";

@@ -1,0 +1,39 @@
+#include "server/api/http.h"
+
+#include <gtest/gtest.h>
+
+namespace fieldmark::api {
+namespace {
+
+TEST(HttpTest, KnowsTheHostsThatAreThisMachine) {
+  for (const char* host :
+       {"localhost", "LocalHost:3435", "127.0.0.1", "127.0.0.1:80", "127.9.8.7", "[::1]", "[::1]:3435"}) {
+    EXPECT_TRUE(IsLoopbackHost(host)) << host;
+  }
+  for (const char* host :
+       {"", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0", "128.0.0.1",
+        "0.0.0.0", "[::2]", "[::1", "[::1]x", "localhost:evil", "127.0.0.1:3435x", "127.0.0.256"}) {
+    EXPECT_FALSE(IsLoopbackHost(host)) << host;
+  }
+}
+
+TEST(HttpTest, FindsAHeaderWithoutMindingCase) {
+  const Request request{"GET", "/", {{"Content-Type", "a"}, {"content-type", "b"}}, ""};
+  EXPECT_EQ(request.Header("CONTENT-TYPE"), "a");
+  EXPECT_EQ(request.Header("Accept"), "");
+}
+
+TEST(HttpTest, TakesParametersOffAMediaType) {
+  EXPECT_EQ(MediaType("Application/JSON ; charset=utf-8"), "application/json");
+  EXPECT_EQ(MediaType(""), "");
+}
+
+TEST(HttpTest, WritesAProblemThatQuotesWell) {
+  const Response problem = Problem(404, "looking up \"x\"");
+  EXPECT_EQ(problem.status, 404);
+  EXPECT_EQ(problem.content_type, "application/problem+json");
+  EXPECT_EQ(problem.body, R"({"title":"Not Found","status":404,"detail":"looking up \"x\""})");
+}
+
+}  // namespace
+}  // namespace fieldmark::api

@@ -1,0 +1,231 @@
+#include "server/ingest/ingest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "server/store/memory_store.h"
+
+namespace fieldmark::ingest {
+namespace {
+
+using bucket::Batch;
+using bucket::Source;
+using testing::HasSubstr;
+
+constexpr Minute kNoon = 29'500'560;  // 2026-02-02 12:00 UTC
+constexpr UnixMs kNow = kNoon * kMsPerMinute;
+constexpr int64_t kHourMs = 3'600'000;
+
+Batch MakeBatch(uint64_t sequence = 1) {
+  Batch batch;
+  batch.header.stream = {"production", "orders", "9f2c1ab"};
+  batch.header.instance = {1, 2, 3};
+  batch.header.sequence = sequence;
+  batch.header.sent_at_unix_ms = kNow;
+  batch.header.host = "host";
+  batch.header.sdk = "test 1";
+  batch.buckets[kNoon - 1]["GET /orders"].request.emplace().by_status[200] = 7;
+  return batch;
+}
+
+// Fails every append with one error.
+class FailingStore : public store::MemoryStore {
+ public:
+  Result<store::Append> AppendBatch(const Batch& batch, std::string_view bytes, UnixMs received) override {
+    if (failure) return *failure;
+    return MemoryStore::AppendBatch(batch, bytes, received);
+  }
+  std::optional<Error> failure;
+};
+
+class IngestTest : public testing::Test {
+ protected:
+  Reply Append(const Batch& batch, std::optional<UnixMs> worker_clock = std::nullopt) {
+    return ingest_.Append(kBatchType, bucket::EncodeBatch(batch), worker_clock);
+  }
+  // Minutes with requests of a version, and how many.
+  std::map<Minute, uint64_t> RequestsOf(const std::string& version) {
+    store::Query query;
+    query.streams = {{"production", "orders", version}};
+    query.to = 2 * kNoon;
+    std::map<Minute, uint64_t> requests;
+    const Result<std::vector<store::Slice>> slices = store_.Read(query);
+    EXPECT_TRUE(slices.ok());
+    for (const store::Slice& slice : *slices) {
+      if (slice.summary.request) requests[slice.start] += slice.summary.request->count();
+    }
+    return requests;
+  }
+
+  FailingStore store_;
+  UnixMs now_ = kNow;
+  Ingest ingest_{store_, [this] { return now_; }};
+};
+
+TEST_F(IngestTest, AppliesABatchOnceHoweverOftenItComes) {
+  EXPECT_EQ(Append(MakeBatch()).outcome, store::Append::kApplied);
+  const Reply again = Append(MakeBatch());
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(again.outcome, store::Append::kDuplicate);
+  EXPECT_EQ(RequestsOf("9f2c1ab"), (std::map<Minute, uint64_t>{{kNoon - 1, 7}}));
+  EXPECT_EQ(ingest_.counters().applied, 1u);
+  EXPECT_EQ(ingest_.counters().duplicate, 1u);
+}
+
+TEST_F(IngestTest, TellsWorkersItsTerms) {
+  const Terms terms = Append(MakeBatch()).terms;
+  EXPECT_EQ(terms.formats, std::vector<int>{bucket::kFormatVersion});
+  EXPECT_EQ(terms.interval_s, 5);
+  EXPECT_FALSE(terms.paused);
+}
+
+struct Refused {
+  const char* name;
+  std::function<std::string()> bytes;
+  int status;
+  std::string_view type = kBatchType;
+};
+
+std::string Changed(const std::function<void(Batch&)>& change) {
+  Batch batch = MakeBatch();
+  change(batch);
+  return bucket::EncodeBatch(batch);
+}
+
+class RefusedTest : public IngestTest, public testing::WithParamInterface<Refused> {};
+
+TEST_P(RefusedTest, IsNotAppliedAndSaysWhy) {
+  const Reply reply = ingest_.Append(GetParam().type, GetParam().bytes());
+  EXPECT_EQ(reply.status, GetParam().status) << reply.detail;
+  EXPECT_FALSE(reply.detail.empty());
+  EXPECT_EQ(ingest_.counters().rejected, 1u);
+  EXPECT_TRUE(store_.Streams()->empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusedTest,
+    testing::Values(
+        Refused{"Empty", [] { return std::string(); }, 400},
+        Refused{"NoBatch", [] { return std::string("xx"); }, 400},
+        Refused{"CutShort",
+                [] {
+                  std::string bytes = bucket::EncodeBatch(MakeBatch());
+                  bytes.resize(bytes.size() - 1);
+                  return bytes;
+                },
+                400},
+        Refused{"LeftOver", [] { return bucket::EncodeBatch(MakeBatch()) + "x"; }, 400},
+        Refused{"OtherFormat",
+                [] {
+                  std::string bytes = bucket::EncodeBatch(MakeBatch());
+                  bytes[4] = 99;  // after the magic: FORMAT.md
+                  return bytes;
+                },
+                415},
+        Refused{"OtherType", [] { return bucket::EncodeBatch(MakeBatch()); }, 415, "application/json"},
+        Refused{"NoSequence", [] { return Changed([](Batch& batch) { batch.header.sequence = 0; }); }, 422},
+        Refused{"NoService", [] { return Changed([](Batch& batch) { batch.header.stream.service = ""; }); },
+                422},
+        Refused{"NoVersion", [] { return Changed([](Batch& batch) { batch.header.stream.version = ""; }); },
+                422},
+        Refused{"LongName",
+                [] { return Changed([](Batch& batch) { batch.header.stream.service.assign(201, 'x'); }); },
+                422},
+        Refused{"ControlCharacter",
+                [] { return Changed([](Batch& batch) { batch.header.stream.environment = "a\x1b[31m"; }); },
+                422},
+        Refused{"Future",
+                [] {
+                  return Changed([](Batch& batch) { batch.buckets[kNoon + 60] = batch.buckets[kNoon - 1]; });
+                },
+                422},
+        Refused{"AbsurdTime",
+                [] { return Changed([](Batch& batch) { batch.header.sent_at_unix_ms = INT64_MAX; }); }, 422}),
+    [](const auto& one) { return one.param.name; });
+
+TEST_F(IngestTest, RefusesWhatIsTooLargeWhenUnpacked) {
+  Batch batch = MakeBatch();
+  auto& summaries = batch.buckets[kNoon - 1];
+  for (int i = 0; i < 90'000; ++i) {
+    summaries["GET /" + std::to_string(i) + std::string(100, 'x')] = summaries["GET /orders"];
+  }
+  const std::string bytes = bucket::EncodeBatch(batch);
+  ASSERT_LT(bytes.size(), bucket::kBatchBytesMax);
+  EXPECT_EQ(ingest_.Append(kBatchType, bytes).status, 413);
+}
+
+TEST_F(IngestTest, PostponesWhileTheStoreCannotWriteAndRecoversByItself) {
+  for (const ErrorCode code : {ErrorCode::kUnavailable, ErrorCode::kInternal, ErrorCode::kDataLoss}) {
+    store_.failure = Error{code, "writing: the disk is full"};
+    const Reply reply = Append(MakeBatch());
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_GT(reply.retry_after_s, 0);
+    EXPECT_THAT(reply.detail, HasSubstr("disk is full"));
+    EXPECT_FALSE(ingest_.counters().writable);
+  }
+  store_.failure.reset();
+  EXPECT_EQ(Append(MakeBatch()).status, 200);
+  EXPECT_TRUE(ingest_.counters().writable);
+  EXPECT_EQ(ingest_.counters().postponed, 3u);
+}
+
+TEST_F(IngestTest, GivesEachServiceOneKeyForEver) {
+  const auto first = ingest_.Hello("orders", "production");
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(first->hash_key.size(), 32u);
+  EXPECT_EQ(ingest_.Hello("orders", "production")->hash_key, first->hash_key);
+  EXPECT_NE(ingest_.Hello("orders", "staging")->hash_key, first->hash_key);
+  EXPECT_EQ(ingest_.Hello("", "production").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ingest_.Hello("orders", "\xff").error().code, ErrorCode::kInvalidArgument);
+}
+
+struct Skew {
+  const char* name;
+  int64_t server_less_worker_ms;
+  Minute moved;
+  bool bad = false;
+};
+
+class SkewTest : public IngestTest, public testing::WithParamInterface<Skew> {};
+
+TEST_P(SkewTest, MovesMinutesAsFarAsTheClockIsOff) {
+  Batch batch = MakeBatch();
+  now_ = kNow;
+  batch.header.sent_at_unix_ms = kNow - GetParam().server_less_worker_ms;
+  const Minute minute = MinuteOf(batch.header.sent_at_unix_ms) - 1;
+  const auto summaries = batch.buckets[kNoon - 1];
+  batch.buckets = {{minute, summaries}};
+  ASSERT_EQ(Append(batch).status, 200);
+  EXPECT_EQ(RequestsOf(GetParam().bad ? std::string(kBadClockVersion) : "9f2c1ab"),
+            (std::map<Minute, uint64_t>{{minute + GetParam().moved, 7}}));
+  EXPECT_EQ(ingest_.counters().clock_shifted, GetParam().moved != 0 && !GetParam().bad ? 1u : 0u);
+  EXPECT_EQ(ingest_.counters().clock_bad, GetParam().bad ? 1u : 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SkewTest,
+                         testing::Values(Skew{"None", 0, 0}, Skew{"SmallSlow", 30'000, 0},
+                                         Skew{"SmallFast", -30'000, 0}, Skew{"OneMinute", 40'000, 1},
+                                         Skew{"HourSlow", kHourMs, 60}, Skew{"HourFast", -kHourMs, -60},
+                                         Skew{"DaySlow", 24 * kHourMs, 1440},
+                                         Skew{"BeyondSlow", 24 * kHourMs + 1, 1440, true},
+                                         Skew{"BeyondFast", -100 * 24 * kHourMs, -144'000, true}),
+                         [](const auto& one) { return one.param.name; });
+
+TEST_F(IngestTest, DoesNotTakeARetryForASlowClock) {
+  now_ = kNow + 2 * kHourMs;  // the server was away for two hours
+  ASSERT_EQ(Append(MakeBatch(), /*worker_clock=*/now_ - 100).status, 200);
+  EXPECT_EQ(RequestsOf("9f2c1ab"), (std::map<Minute, uint64_t>{{kNoon - 1, 7}}));
+}
+
+TEST_F(IngestTest, LeavesTheClockOfReplayedHistoryAlone) {
+  Batch batch = MakeBatch();
+  batch.header.source = Source::kReplay;
+  batch.header.sent_at_unix_ms = kNow - 400 * 24 * kHourMs;
+  ASSERT_EQ(Append(batch).status, 200);
+  EXPECT_EQ(RequestsOf("9f2c1ab"), (std::map<Minute, uint64_t>{{kNoon - 1, 7}}));
+}
+
+}  // namespace
+}  // namespace fieldmark::ingest

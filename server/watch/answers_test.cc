@@ -1,0 +1,149 @@
+#include "server/watch/answers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/watch/fabricated_service.h"
+
+namespace fieldmark::watch {
+namespace {
+
+using testing::HasSubstr;
+
+class AnswersTest : public testing::Test {
+ protected:
+  ServiceStatus MustOf() {
+    Result<ServiceStatus> status = answers_.Of("orders", "production");
+    EXPECT_TRUE(status.ok()) << status.error().message;
+    return *status;
+  }
+
+  store::MemoryStore store_;
+  FabricatedService service_{store_};
+  UnixMs now_ = kNoon * kMsPerMinute;
+  Verdicts verdicts_{store_, [this] { return now_; }, *LooksOf({60})};
+  Answers answers_{store_, verdicts_, [this] { return now_; }};
+};
+
+TEST_F(AnswersTest, AreGoodForAServiceAsUsual) {
+  service_.Run("a", kNoon - 600, kNoon);
+  const ServiceStatus status = MustOf();
+  EXPECT_EQ(status.state(), AnswerState::kGood);
+  EXPECT_EQ(status.version, "a");
+  EXPECT_EQ(status.answers[0].word, "Up");
+  EXPECT_THAT(status.answers[0].detail, HasSubstr("requests a second, 0 % failed"));
+  EXPECT_THAT(status.answers[0].usual, HasSubstr("usually 0 % failed"));
+  EXPECT_EQ(status.answers[1].state, AnswerState::kGood);
+  EXPECT_THAT(status.answers[1].usual, HasSubstr("ms"));
+  EXPECT_NEAR(status.requests_per_s, 200.0 / 60, 0.5);
+}
+
+TEST_F(AnswersTest, AreAlwaysFourInOneOrder) {
+  service_.Run("a", kNoon - 5, kNoon);
+  const ServiceStatus status = MustOf();
+  EXPECT_EQ(status.answers[0].question, "Is it up?");
+  EXPECT_EQ(status.answers[1].question, "Is it slow?");
+  EXPECT_EQ(status.answers[2].question, "Are jobs failing?");
+  EXPECT_EQ(status.answers[3].question, "Did the last deployment change anything?");
+}
+
+TEST_F(AnswersTest, AreNeverGreenWithoutData) {
+  service_.Run("a", kNoon - 600, kNoon);
+  now_ += 10 * kMsPerMinute;
+  const ServiceStatus status = MustOf();
+  for (const Answer& answer : status.answers)
+    EXPECT_EQ(answer.state, AnswerState::kNoData) << answer.question;
+  EXPECT_EQ(status.state(), AnswerState::kNoData);
+  EXPECT_EQ(status.answers[0].word, "No data");
+  EXPECT_THAT(status.answers[0].detail, HasSubstr("10 min ago"));
+  EXPECT_EQ(status.requests_per_s, 0);
+}
+
+TEST_F(AnswersTest, TellNoTrafficFromNoData) {
+  service_.Run("a", kNoon - 600, kNoon - 5);
+  service_.Run("a", kNoon - 5, kNoon, {.requests_a_minute = 0});
+  const ServiceStatus status = MustOf();
+  EXPECT_EQ(status.answers[0].word, "No requests");
+  EXPECT_NE(status.answers[0].state, AnswerState::kGood);
+}
+
+TEST_F(AnswersTest, SayThatRequestsFail) {
+  service_.Run("a", kNoon - 600, kNoon - 5);
+  service_.Run("a", kNoon - 5, kNoon, {.failed_share = 0.05});
+  EXPECT_EQ(MustOf().answers[0].state, AnswerState::kAttention);
+  service_.Run("a", kNoon - 5, kNoon, {.failed_share = 0.8});
+  const ServiceStatus status = MustOf();
+  EXPECT_EQ(status.answers[0].state, AnswerState::kBad);
+  EXPECT_EQ(status.answers[0].word, "Failing");
+  EXPECT_EQ(status.state(), AnswerState::kBad);
+  EXPECT_THAT(status.headline(), HasSubstr("Failing: "));
+}
+
+TEST_F(AnswersTest, SayThatItIsSlow) {
+  service_.Run("a", kNoon - 600, kNoon - 5);
+  service_.Run("a", kNoon - 5, kNoon, {.latency_ms = 90});
+  EXPECT_EQ(MustOf().answers[1].state, AnswerState::kBad);
+}
+
+TEST_F(AnswersTest, DoNotCallSlowWhatHasNoHistory) {
+  service_.Run("a", kNoon - 600, kNoon - 3, {}, bucket::Source::kReplay);  // other clocks
+  service_.Run("a", kNoon - 3, kNoon, {.latency_ms = 90});
+  const Answer slow = MustOf().answers[1];
+  EXPECT_EQ(slow.state, AnswerState::kNoData);
+  EXPECT_EQ(slow.word, "No history yet");
+  EXPECT_EQ(slow.usual, "");
+}
+
+TEST_F(AnswersTest, CarryTheVerdictOfTheNewestDeployment) {
+  service_.Run("a", kNoon - 600, kNoon - 5);
+  service_.Run("b", kNoon - 5, kNoon, {.null_share = 0.38});
+  const ServiceStatus status = MustOf();
+  ASSERT_TRUE(status.verdict.has_value());
+  EXPECT_EQ(status.verdict->deployment.to_version, "b");
+  EXPECT_EQ(status.answers[3].word, "Changed");
+  EXPECT_EQ(status.answers[3].state, AnswerState::kBad);
+  EXPECT_THAT(status.answers[3].detail, HasSubstr("customer.phone"));
+  EXPECT_EQ(status.version, "b");
+}
+
+TEST_F(AnswersTest, KnowNoDeploymentWhileThereIsOneVersion) {
+  service_.Run("a", kNoon - 60, kNoon);
+  EXPECT_EQ(MustOf().answers[3].word, "No deployment seen");
+}
+
+TEST_F(AnswersTest, CountJobsOfADay) {
+  service_.Run("a", kNoon - 60, kNoon);
+  EXPECT_EQ(MustOf().answers[2].word, "No jobs seen");
+  bucket::Recorder recorder;
+  recorder.RecordRun("nightly", (kNoon - 100) * kMsPerMinute, 500, true);
+  recorder.RecordRun("nightly", (kNoon - 50) * kMsPerMinute, 500, false);
+  bucket::Batch batch;
+  batch.header.stream = {"production", "orders", "a"};
+  batch.header.instance = {9};
+  batch.header.sequence = 1;
+  batch.buckets = recorder.Drain();
+  ASSERT_TRUE(store_.AppendBatch(batch, bucket::EncodeBatch(batch), now_).ok());
+  EXPECT_EQ(MustOf().answers[2].state, AnswerState::kBad);
+  EXPECT_EQ(MustOf().answers[2].detail, "1 run of 2 failed in 24 h");
+}
+
+TEST_F(AnswersTest, ListServicesWorstFirst) {
+  service_.Run("a", kNoon - 60, kNoon);
+  FabricatedService bad(store_, "billing");
+  bad.Run("a", kNoon - 60, kNoon, {.failed_share = 0.9});
+  FabricatedService silent(store_, "archive");
+  silent.Run("a", kNoon - 60, kNoon - 30);
+  const Result<std::vector<ServiceStatus>> all = answers_.All();
+  ASSERT_TRUE(all.ok());
+  std::vector<std::string> names;
+  for (const ServiceStatus& status : *all) names.push_back(status.service);
+  EXPECT_THAT(names, testing::ElementsAre("billing", "archive", "orders"));
+}
+
+TEST_F(AnswersTest, KnowWhatWasNeverHeardOf) {
+  EXPECT_EQ(answers_.Of("orders", "production").error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(answers_.All()->empty());
+}
+
+}  // namespace
+}  // namespace fieldmark::watch

@@ -1,0 +1,99 @@
+#include "server/watch/charts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "server/watch/fabricated_service.h"
+
+namespace fieldmark::watch {
+namespace {
+
+class ChartsTest : public testing::Test {
+ protected:
+  Result<Chart> Of(const std::string& subject, const std::string& field, const std::string& statistic,
+                   int64_t minutes = 60) {
+    return ChartOf(store_, verdicts_, {"orders", "production", subject, field, statistic, minutes}, now_);
+  }
+
+  store::MemoryStore store_;
+  FabricatedService service_{store_};
+  UnixMs now_ = kNoon * kMsPerMinute + 20'000;
+  Verdicts verdicts_{store_, [this] { return now_; }};
+};
+
+TEST_F(ChartsTest, ShowRequestsASecondOfTheWholeService) {
+  service_.Run("a", kNoon - 30, kNoon);
+  const Result<Chart> chart = Of("", "", "requests");
+  ASSERT_TRUE(chart.ok());
+  EXPECT_EQ(chart->unit, "1/s");
+  EXPECT_EQ(chart->step_s, 60);
+  EXPECT_EQ(chart->start, (kNoon - 60) * kMsPerMinute);
+  ASSERT_EQ(chart->values.size(), 60u);
+  EXPECT_TRUE(std::isnan(chart->values[29]));
+  for (size_t i = 30; i < 60; ++i) EXPECT_NEAR(chart->values[i], 200.0 / 60, 1.2) << i;
+  EXPECT_TRUE(chart->lower.empty());
+}
+
+TEST_F(ChartsTest, TellNoRequestsFromNoData) {
+  service_.Run("a", kNoon - 30, kNoon, {.requests_a_minute = 0});
+  const Result<Chart> chart = Of("", "", "requests");
+  EXPECT_EQ(chart->values[59], 0);
+  EXPECT_TRUE(std::isnan(chart->values[0]));
+  EXPECT_TRUE(std::isnan(Of("", "", "status 5xx")->values[59]));
+}
+
+TEST_F(ChartsTest, GiveMedianAndP95OfLatency) {
+  service_.Run("a", kNoon - 30, kNoon, {.latency_ms = 40});
+  const Result<Chart> chart = Of("POST /orders", "", "latency");
+  EXPECT_EQ(chart->unit, "ms");
+  EXPECT_NEAR(chart->lower[59], 40, 15);
+  EXPECT_GT(chart->upper[59], chart->lower[59]);
+  EXPECT_EQ(chart->signal, "POST /orders latency");
+}
+
+TEST_F(ChartsTest, GiveTheShareOfAField) {
+  service_.Run("a", kNoon - 30, kNoon, {.null_share = 0.38});
+  const Result<Chart> chart = Of("POST /orders request", "customer.phone", "null");
+  ASSERT_TRUE(chart.ok());
+  EXPECT_NEAR(chart->values[59], 0.38, 0.15);
+  EXPECT_TRUE(std::isnan(chart->values[0]));
+  EXPECT_EQ(chart->signal, "POST /orders request customer.phone null");
+}
+
+TEST_F(ChartsTest, AreEmptyWhereNothingIsKnown) {
+  service_.Run("a", kNoon - 30, kNoon);
+  const Result<Chart> chart = Of("POST /orders request", "no.such", "null");
+  ASSERT_TRUE(chart.ok());
+  for (const double value : chart->values) EXPECT_TRUE(std::isnan(value));
+}
+
+TEST_F(ChartsTest, StayWithin720Points) {
+  service_.Run("a", kNoon - 3000, kNoon);
+  for (const int64_t minutes : {5, 60, 720, 721, 3600, 3601, 20'160}) {
+    const Result<Chart> chart = Of("", "", "requests", minutes);
+    ASSERT_TRUE(chart.ok());
+    EXPECT_LE(chart->values.size(), 720u);
+    EXPECT_GE(static_cast<int64_t>(chart->values.size()) * chart->step_s, minutes * 60);
+  }
+  EXPECT_NEAR(Of("", "", "requests", 3000)->values[590], 200.0 / 60, 0.5);
+}
+
+TEST_F(ChartsTest, MarkTheDeploymentsInSight) {
+  service_.Run("a", kNoon - 300, kNoon - 100);
+  service_.Run("b", kNoon - 100, kNoon - 30);
+  service_.Run("c", kNoon - 30, kNoon);
+  const Result<Chart> chart = Of("", "", "requests");
+  ASSERT_EQ(chart->deployments.size(), 1u);
+  EXPECT_EQ(chart->deployments[0].to_version, "c");
+}
+
+TEST_F(ChartsTest, RefuseWhatDoesNotAddUpOverSubjects) {
+  service_.Run("a", kNoon - 30, kNoon);
+  EXPECT_EQ(Of("", "customer.phone", "null").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(Of("", "", "malformed").error().code, ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace fieldmark::watch

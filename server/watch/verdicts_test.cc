@@ -1,0 +1,175 @@
+#include "server/watch/verdicts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "server/watch/fabricated_service.h"
+
+namespace fieldmark::watch {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr Minute kHistory = 10 * 60;
+constexpr int64_t kLookS = 300;
+
+// Counts reads, so that a test sees whether a verdict was made anew.
+class CountingStore : public store::MemoryStore {
+ public:
+  Result<std::vector<store::Slice>> Read(const store::Query& query) override {
+    ++reads;
+    return MemoryStore::Read(query);
+  }
+  int reads = 0;
+};
+
+class VerdictsTest : public testing::Test {
+ protected:
+  DeploymentVerdict MustOf(std::optional<std::string_view> version = std::nullopt,
+                           std::optional<int64_t> look_s = kLookS) {
+    Result<DeploymentVerdict> verdict = verdicts_.Of("orders", "production", version, look_s);
+    EXPECT_TRUE(verdict.ok()) << verdict.error().message;
+    return *verdict;
+  }
+  bool Finds(const DeploymentVerdict& verdict, std::string_view field, std::string_view statistic) {
+    const auto& findings = verdict.verdict.findings;
+    return std::any_of(findings.begin(), findings.end(), [&](const judge::Finding& finding) {
+      return finding.state == judge::State::kChanged && finding.field == field &&
+             finding.statistic == statistic;
+    });
+  }
+
+  CountingStore store_;
+  FabricatedService service_{store_};
+  UnixMs now_ = (kNoon + 6) * kMsPerMinute;
+  Verdicts verdicts_{store_, [this] { return now_; }};
+};
+
+TEST_F(VerdictsTest, FindsAPlantedShareOfNulls) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_EQ(verdict.verdict.state, judge::State::kChanged) << verdict.verdict.sentence;
+  EXPECT_TRUE(Finds(verdict, "customer.phone", "null"));
+  EXPECT_EQ(verdict.deployment.to_version, "bad");
+  EXPECT_EQ(verdict.deployment.from_version, "good");
+  EXPECT_EQ(verdict.look_s, kLookS);
+}
+
+TEST_F(VerdictsTest, SeesNoChangeWhereNothingChanged) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("decoy", kNoon, kNoon + 6);
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_EQ(verdict.verdict.state, judge::State::kNoChange) << verdict.verdict.sentence;
+  EXPECT_TRUE(verdict.verdict.findings.empty());
+}
+
+TEST_F(VerdictsTest, SeesNoChangeAfterARollback) {
+  service_.Run("good", kNoon - kHistory, kNoon - 60);
+  service_.Run("bad", kNoon - 60, kNoon, {.null_share = 0.38});
+  service_.Run("good", kNoon, kNoon + 6);
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_TRUE(verdict.deployment.is_return);
+  EXPECT_EQ(verdict.deployment.from_version, "bad");
+  EXPECT_EQ(verdict.verdict.state, judge::State::kNoChange) << verdict.verdict.sentence;
+}
+
+TEST_F(VerdictsTest, StillAnswersForAnEarlierDeployment) {
+  service_.Run("good", kNoon - kHistory, kNoon - 60);
+  service_.Run("bad", kNoon - 60, kNoon, {.null_share = 0.38});
+  service_.Run("fixed", kNoon, kNoon + 6);
+  EXPECT_TRUE(Finds(MustOf("bad"), "customer.phone", "null"));
+  EXPECT_EQ(MustOf().deployment.to_version, "fixed");
+}
+
+TEST_F(VerdictsTest, CannotCompareTheFirstVersion) {
+  service_.Run("good", kNoon - kHistory, kNoon + 6);
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_EQ(verdict.verdict.state, judge::State::kCannotCompare);
+  EXPECT_EQ(verdict.deployment.from_version, std::nullopt);
+}
+
+TEST_F(VerdictsTest, WaitsForAsMuchTimeAsALookTakes) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 2, {.null_share = 0.38});
+  now_ = (kNoon + 2) * kMsPerMinute;
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_EQ(verdict.verdict.state, judge::State::kNotEnough);
+  EXPECT_EQ(verdict.next_look_at, verdict.deployment.at * kMsPerMinute + kLookS * 1000 + kMsPerMinute);
+  EXPECT_THAT(verdict.verdict.sentence, HasSubstr("5 min after the deployment"));
+}
+
+TEST_F(VerdictsTest, TakesTheLatestLookOfTheScheduleThatIsDue) {
+  service_.Run("good", kNoon - 3 * 1440, kNoon, {.requests_a_minute = 50});
+  service_.Run("decoy", kNoon, kNoon + 1, {.requests_a_minute = 50});
+  struct Case {
+    Minute after;
+    int64_t look_s;
+    std::optional<Minute> next;
+  };
+  for (const auto& [after, look_s, next] : {Case{5, 900, 16}, Case{20, 900, 61}, Case{70, 3600, 241},
+                                            Case{250, 14'400, 1441}, Case{2000, 86'400, std::nullopt}}) {
+    now_ = (kNoon + after) * kMsPerMinute;
+    const DeploymentVerdict verdict = MustOf(std::nullopt, std::nullopt);
+    EXPECT_EQ(verdict.look_s, look_s) << after;
+    EXPECT_EQ(verdict.next_look_at.has_value(), next.has_value()) << after;
+    if (next && verdict.next_look_at) {
+      EXPECT_EQ(*verdict.next_look_at, (kNoon + *next) * kMsPerMinute) << after;
+    }
+    if (after >= 20) {
+      EXPECT_EQ(verdict.verdict.change.spend, DefaultLooks()[after >= 2000  ? 3
+                                                             : after >= 250 ? 2
+                                                             : after >= 70  ? 1
+                                                                            : 0]
+                                                  .spend);
+    }
+  }
+}
+
+TEST_F(VerdictsTest, SpendsTheWholeBudgetOnALookThatWasAskedFor) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("decoy", kNoon, kNoon + 6);
+  EXPECT_EQ(MustOf().verdict.change.spend, kFalseAlarmBudget);
+}
+
+TEST_F(VerdictsTest, JudgesAgainOnlyWhenThereAreNewData) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  MustOf();
+  const int reads = store_.reads;
+  now_ += 3'600'000;
+  MustOf();
+  EXPECT_EQ(store_.reads, reads);
+  service_.Run("good", kNoon - 3, kNoon, {}, bucket::Source::kLive, /*received_later=*/30);
+  now_ += 3'600'000;
+  MustOf();
+  EXPECT_GT(store_.reads, reads);
+}
+
+TEST_F(VerdictsTest, KnowsWhatItNeverHeardOf) {
+  service_.Run("good", kNoon - 10, kNoon);
+  EXPECT_EQ(verdicts_.Of("nobody", "production").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(verdicts_.Of("orders", "production", "nothing").error().code, ErrorCode::kNotFound);
+}
+
+TEST(LooksTest, ShareTheBudget) {
+  double spent = 0;
+  for (const Look& look : DefaultLooks()) spent += look.spend;
+  EXPECT_NEAR(spent, kFalseAlarmBudget, 1e-12);
+  const Result<std::vector<Look>> two = LooksOf({60, 300});
+  ASSERT_TRUE(two.ok());
+  EXPECT_EQ((*two)[1].after_s, 300);
+  EXPECT_DOUBLE_EQ((*two)[1].spend, 0.025);
+}
+
+TEST(LooksTest, AscendWithinTheirLimits) {
+  for (const std::vector<int64_t>& looks :
+       std::vector<std::vector<int64_t>>{{}, {29}, {86'401}, {300, 300}, {300, 60}}) {
+    EXPECT_EQ(LooksOf(looks).ok(), false);
+  }
+}
+
+}  // namespace
+}  // namespace fieldmark::watch
