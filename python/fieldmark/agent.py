@@ -123,6 +123,9 @@ def stop_all() -> None:
     until = time.monotonic() + FLUSH_SECONDS_MAX
     for agent in list(_agents.values()):
         agent.stop(max(until - time.monotonic(), 0.0))
+        # Kept from now on: a thread that came back from the extension into an interpreter that is going down would
+        # take the process with it.
+        agent.fork_lock.acquire(timeout=FLUSH_SECONDS_MAX)
 
 
 def _flush_in_multiprocessing_child() -> None:

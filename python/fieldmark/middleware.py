@@ -170,8 +170,8 @@ class _Exchange:
             self._agent.fault(error)
         return message
 
-    async def send(self, message: Message) -> None:
-        complete = False
+    def send(self, message: Message) -> Awaitable[None]:
+        """What the server's own send returns, except for the end of the response, whose time is taken afterwards."""
         try:
             kind = message["type"]
             if kind == "http.response.body":
@@ -181,22 +181,24 @@ class _Exchange:
                     if self._response is None:
                         self._response = _Body(self._agent, self._response_headers)
                     self._response.add(chunk)
-                complete = not message.get("more_body", False)
+                if not message.get("more_body", False):
+                    return self._send_last(message)
             elif kind == "http.response.start":
                 self._status = message["status"]
                 self._response_headers = message.get("headers", ())
+                self._first_byte_s = perf_counter()
             elif kind == "http.response.pathsend":
                 self._response = _Body(self._agent, self._response_headers)
                 self._response.skip()
-                complete = True
+                return self._send_last(message)
         except Exception as error:
             self._agent.fault(error)
+        return self._send(message)
+
+    async def _send_last(self, message: Message) -> None:
         await self._send(message)
-        if complete:
-            self._last_byte_s = perf_counter()
-            self._response_complete = True
-        if self._first_byte_s == 0.0 and self._status:
-            self._first_byte_s = perf_counter()
+        self._last_byte_s = perf_counter()
+        self._response_complete = True
 
     def finish(self, error: BaseException | None) -> None:
         """After the application returned or raised. Never raises."""
@@ -240,12 +242,13 @@ class _Exchange:
 class _Body:
     """The bytes of one body, kept while they may be profiled."""
 
-    __slots__ = ("_agent", "_chunks", "_held", "_state", "size")
+    __slots__ = ("_agent", "_first", "_held", "_rest", "_state", "size")
 
     def __init__(self, agent: Agent, headers: Any) -> None:
         self._agent = agent
         self._state = _state_by_headers(headers)
-        self._chunks: list[bytes] = []
+        self._first: bytes | None = None
+        self._rest: list[bytes] | None = None  # most bodies come in one piece
         self._held = 0
         self.size = 0  # bytes that passed
 
@@ -254,12 +257,20 @@ class _Body:
         self.size += size
         if self._state != _CAPTURED:
             return
-        if self.size > _BODY_BYTES_MAX or self._agent.held_bytes + size > HELD_BYTES_MAX:
+        agent = self._agent
+        if self.size > _BODY_BYTES_MAX or agent.held_bytes + size > HELD_BYTES_MAX:
             self.skip()
             return
-        self._agent.held_bytes += size
+        agent.held_bytes += size
         self._held += size
-        self._chunks.append(chunk if type(chunk) is bytes else bytes(chunk))
+        if type(chunk) is not bytes:
+            chunk = bytes(chunk)
+        if self._first is None:
+            self._first = chunk
+        elif self._rest is None:
+            self._rest = [chunk]
+        else:
+            self._rest.append(chunk)
 
     def skip(self) -> None:
         """Not to be profiled after all."""
@@ -271,12 +282,14 @@ class _Body:
         return _NOT_CAPTURED if self._state == _CAPTURED and not complete else self._state
 
     def content(self) -> bytes:
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        if self._rest is None:
+            return self._first or b""
+        return b"".join([self._first or b"", *self._rest])
 
     def release(self) -> None:
         self._agent.held_bytes -= self._held
         self._held = 0
-        self._chunks.clear()
+        self._first = self._rest = None
 
 
 _content_types: dict[bytes, bool] = {}
@@ -291,7 +304,7 @@ def _state_by_headers(headers: Any) -> int:
     for name, value in headers:
         size = len(name)  # of the two names we look for; most others end here
         if size == 12:
-            if name.lower() == b"content-type":
+            if name == b"content-type" or name.lower() == b"content-type":
                 content_type = value
         elif size == 16 and name.lower() == b"content-encoding":
             encoding = value

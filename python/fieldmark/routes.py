@@ -11,8 +11,30 @@ UNMATCHED = "(unmatched)"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 
 
+# What a route was named, by the identity of the objects that named it, which are kept so that no other takes theirs.
+_names: dict[tuple[int, int, str], tuple[str, Any, Any]] = {}
+_NAMES_MAX = 4_096  # applications that make routes by the request exist
+
+
 def route_of(scope: Mapping[str, Any]) -> str:
     """``POST /orders/{id}``, or ``(unmatched)``."""
+    route = scope.get("route")
+    if route is None or "app_root_path" in scope:  # what a mount adds lies in the scope alone
+        return _name(scope)
+    context = scope.get("fastapi")
+    if context is not None:
+        context = context.get("effective_route_context")
+    key = (id(route), id(context), scope["method"])
+    known = _names.get(key)
+    if known is not None:
+        return known[0]
+    name = _name(scope)
+    if len(_names) < _NAMES_MAX:
+        _names[key] = (name, route, context)
+    return name
+
+
+def _name(scope: Mapping[str, Any]) -> str:
     template = _template(scope)
     if template is None:
         return UNMATCHED
