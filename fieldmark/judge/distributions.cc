@@ -54,13 +54,22 @@ struct Sides {
   Histogram after;
 };
 
+// By halves: adding thousands of small histograms to one large one would walk the large one thousands of
+// times.
+Histogram Merged(const Series& series, const Windows& windows, size_t from, size_t to) {
+  if (to <= from) return {};
+  if (to - from == 1) return windows.clean(from) ? series.distributions[from] : Histogram{};
+  const size_t middle = from + (to - from) / 2;
+  Histogram merged = Merged(series, windows, from, middle);
+  merged.Merge(Merged(series, windows, middle, to));
+  return merged;
+}
+
 Sides SidesOf(const Series& series, const Windows& windows) {
-  Sides sides;
-  for (size_t step = 0; step < std::min(series.distributions.size(), windows.after().to); ++step) {
-    if (!windows.clean(step)) continue;
-    (step < windows.after().from ? sides.before : sides.after).Merge(series.distributions[step]);
-  }
-  return sides;
+  const size_t steps = series.distributions.size();
+  const size_t change = std::min(steps, windows.after().from);
+  return {Merged(series, windows, 0, change),
+          Merged(series, windows, change, std::min(steps, windows.after().to))};
 }
 
 int64_t PlaceOfQuantile(const Histogram& histogram, int scale, double q) {

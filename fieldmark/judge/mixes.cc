@@ -2,8 +2,8 @@
 // moved most for its size speaks for the mix, at the price of as many tests as there are categories.
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "fieldmark/judge/evidence.h"
 
@@ -12,111 +12,120 @@ namespace {
 
 constexpr double kVariationMin = 0.05;  // total variation below which a changed mix is not worth a word
 constexpr size_t kCategoriesExamined = 3;
+constexpr double kFirstEventsMin = 5;  // documents, before a value never seen is Changed
+
+// A series' mixes without their maps: categories numbered, counts in documents.
+struct Table {
+  struct Entry {
+    uint32_t category;
+    double documents;
+  };
+  std::vector<double> documents;  // a step
+  std::vector<std::vector<Entry>> steps;
+  size_t categories = 0;
+};
+
+Table TableOf(const Series& series) {
+  Table table;
+  std::unordered_map<std::string_view, uint32_t> numbers;
+  for (size_t step = 0; step < series.mixes.size(); ++step) {
+    std::vector<Table::Entry>& entries = table.steps.emplace_back();
+    double sum = 0;
+    for (const auto& [category, count] : series.mixes[step]) {
+      if (!(count > 0) || !std::isfinite(count)) continue;
+      const auto number = numbers.try_emplace(category, static_cast<uint32_t>(numbers.size())).first->second;
+      entries.push_back({number, count});
+      sum += count;
+    }
+    // An array's items are one document's.
+    const bool weighed = step < series.weights.size() && series.weights[step] > 0;
+    const double each = weighed && sum > 0 ? std::min(1.0, series.weights[step] / sum) : 1;
+    for (Table::Entry& entry : entries) entry.documents *= each;
+    table.documents.push_back(sum * each);
+  }
+  table.categories = numbers.size();
+  return table;
+}
 
 struct Totals {
-  std::map<std::string, double> before, after;
+  std::vector<double> before, after;  // by category
   double documents_before = 0;
   double documents_after = 0;
 };
 
-double Sum(const std::map<std::string, double>& mix) {
-  double sum = 0;
-  for (const auto& [category, count] : mix) {
-    if (count > 0 && std::isfinite(count)) sum += count;
-  }
-  return sum;
-}
-
-// Documents behind each occurrence of a step: an array's items are one document's.
-double DocumentsEach(const Series& series, size_t step) {
-  const double count = Sum(series.mixes[step]);
-  if (count <= 0) return 0;
-  if (step >= series.weights.size() || !(series.weights[step] > 0)) return 1;
-  return std::min(1.0, series.weights[step] / count);
-}
-
-Totals TotalsOf(const Series& series, const Windows& windows) {
+Totals TotalsOf(const Table& table, const Windows& windows) {
   Totals totals;
-  for (size_t step = 0; step < std::min(series.mixes.size(), windows.after().to); ++step) {
+  totals.before.resize(table.categories);
+  totals.after.resize(table.categories);
+  for (size_t step = 0; step < std::min(table.steps.size(), windows.after().to); ++step) {
     if (!windows.clean(step)) continue;
     const bool is_after = step >= windows.after().from;
-    const double each = DocumentsEach(series, step);
-    for (const auto& [category, count] : series.mixes[step]) {
-      if (!(count > 0) || !std::isfinite(count)) continue;
-      (is_after ? totals.after : totals.before)[category] += count * each;
-      (is_after ? totals.documents_after : totals.documents_before) += count * each;
+    for (const Table::Entry& entry : table.steps[step]) {
+      (is_after ? totals.after : totals.before)[entry.category] += entry.documents;
     }
+    (is_after ? totals.documents_after : totals.documents_before) += table.documents[step];
   }
   return totals;
 }
 
-double ShareOf(const std::map<std::string, double>& counts, const std::string& category, double documents) {
-  const auto found = counts.find(category);
-  return found == counts.end() || documents <= 0 ? 0 : found->second / documents;
-}
+double Part(double count, double documents) { return documents > 0 ? count / documents : 0; }
 
-struct Candidate {
-  std::string category;
-  double z = 0;
-};
-
-// All categories, those first that moved most were there no drift; and the total variation between the sides.
-std::vector<Candidate> Ranked(const Totals& totals, double& variation) {
-  std::map<std::string, double> both = totals.before;
-  for (const auto& [category, count] : totals.after) both[category] += count;
-  std::vector<Candidate> ranked;
+// Categories that moved most, were there no drift.
+std::vector<uint32_t> Ranked(const Totals& totals, double& variation) {
+  std::vector<std::pair<double, uint32_t>> ranked;
   variation = 0;
-  for (const auto& [category, count] : both) {
-    const double before = ShareOf(totals.before, category, totals.documents_before);
-    const double after = ShareOf(totals.after, category, totals.documents_after);
-    const double share = (count + 0.5) / (totals.documents_before + totals.documents_after + 1);
-    variation += std::abs(after - before) / 2;
-    ranked.push_back({category, std::abs(after - before) / std::sqrt(share * (1 - share) + 1e-12)});
+  for (uint32_t category = 0; category < totals.before.size(); ++category) {
+    const double move = std::abs(Part(totals.after[category], totals.documents_after) -
+                                 Part(totals.before[category], totals.documents_before));
+    const double share = (totals.before[category] + totals.after[category] + 0.5) /
+                         (totals.documents_before + totals.documents_after + 1);
+    variation += move / 2;
+    ranked.emplace_back(-move / std::sqrt(share * (1 - share) + 1e-12), category);
   }
-  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.z > b.z; });
-  return ranked;
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<uint32_t> categories;
+  for (const auto& [z, category] : ranked) categories.push_back(category);
+  return categories;
 }
 
-ShareTrack TrackOf(const Series& series, const Windows& windows, const std::string& category) {
-  std::vector<double> events(series.mixes.size());
-  std::vector<double> documents(series.mixes.size());
-  for (size_t step = 0; step < series.mixes.size(); ++step) {
-    const double each = DocumentsEach(series, step);
-    documents[step] = Sum(series.mixes[step]) * each;
-    const auto found = series.mixes[step].find(category);
-    if (found != series.mixes[step].end()) events[step] = found->second * each;
+ShareTrack TrackOf(const Table& table, const Windows& windows, uint32_t category) {
+  std::vector<double> events(table.steps.size());
+  for (size_t step = 0; step < table.steps.size(); ++step) {
+    for (const Table::Entry& entry : table.steps[step]) {
+      if (entry.category == category) events[step] += entry.documents;
+    }
   }
-  return ShareTrack(events, documents, windows);
+  return ShareTrack(events, table.documents, windows);
 }
 
 }  // namespace
 
 void WeighMix(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence) {
-  const Totals totals = TotalsOf(series, windows);
+  Table table = TableOf(series);
+  table.categories = std::max<size_t>(table.categories, 1);
+  const Totals totals = TotalsOf(table, windows);
   double variation = 0;
-  std::vector<Candidate> ranked = Ranked(totals, variation);
-  if (ranked.empty()) ranked.push_back({});
-  const auto categories = static_cast<double>(ranked.size());
+  std::vector<uint32_t> ranked = Ranked(totals, variation);
   ranked.resize(std::min(ranked.size(), kCategoriesExamined));
 
   double best_p = 2;
-  for (const Candidate& candidate : ranked) {
-    const ShareTrack track = TrackOf(series, windows, candidate.category);
+  for (const uint32_t category : ranked) {
+    const ShareTrack track = TrackOf(table, windows, category);
     const ShareJudgement judgement = JudgeShare(track, windows);
     const double from = judgement.test.before.share();
     const double to = judgement.after.share();
     const bool moved = variation >= kVariationMin && ShareMovedEnough(from, to, settings);
-    const double p = moved ? std::min(1.0, judgement.p * categories) : 1;
+    const double p = moved ? std::min(1.0, judgement.p * static_cast<double>(table.categories)) : 1;
     if (p >= best_p) continue;
     best_p = p;
     TakeStanding(track, judgement, windows, evidence);
     evidence.p = p;
     evidence.from = from;
     evidence.to = to;
-    evidence.suspected_at_most = from <= 0 && judgement.after.events < 5;
+    evidence.suspected_at_most = from <= 0 && judgement.after.events < kFirstEventsMin;
   }
   evidence.effect = variation;
-  evidence.tests = categories;
+  evidence.tests = static_cast<double>(table.categories);
 }
 
 }  // namespace fieldmark::judge
