@@ -4,6 +4,8 @@
 // of its own: a connection notes when it has had enough, and one sweep cancels those past that moment.
 #include "server/api/http_server.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
@@ -377,7 +379,8 @@ class HttpServer::Impl {
   Response HandleSafely(const Request& request) {
     try {
       return handler_.Handle(request);
-    } catch (const std::exception&) {
+    } catch (const std::exception& error) {
+      spdlog::error("answering {} failed: {}", request.method, error.what());
       return Problem(500, "answering a request: this server failed; its log may say why");
     }
   }

@@ -234,6 +234,22 @@ Result<Answers::Usual> Answers::UsualOf(const std::vector<store::StreamInfo>& st
   return usual;
 }
 
+Result<bucket::RunSummary> Answers::RunsOfADay(const std::vector<store::StreamInfo>& streams, Minute to) {
+  bucket::RunSummary runs;
+  std::vector<bucket::Stream> keys;
+  for (const store::StreamInfo& info : streams) keys.push_back(info.stream);
+  Result<std::vector<std::string>> jobs = store_.Subjects(keys);
+  if (!jobs.ok()) return jobs.error();
+  std::erase_if(*jobs, [](const std::string& subject) { return !IsJob(subject); });
+  if (jobs->empty()) return runs;
+  const Minute until = FloorTo(to, 60) + 60;
+  const auto hours = TrafficOf(store_, streams, std::nullopt, until - kMinutesADay, until, store::Step::kHour,
+                               std::move(*jobs));
+  if (!hours.ok()) return hours.error();
+  for (const auto& [start, at] : *hours) runs.Merge(at.runs);
+  return runs;
+}
+
 Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& streams) {
   ServiceStatus status;
   const UnixMs now = clock_();
@@ -267,11 +283,8 @@ Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& stream
     status.requests_per_s = static_cast<double>(recent.traffic.requests.count()) / recent.seconds;
   }
 
-  bucket::RunSummary runs;
-  const Minute hour = FloorTo(to, 60) + 60;
-  const auto hours = TrafficOf(store_, streams, std::nullopt, hour - kMinutesADay, hour, store::Step::kHour);
-  if (!hours.ok()) return hours.error();
-  for (const auto& [start, at] : *hours) runs.Merge(at.runs);
+  const Result<bucket::RunSummary> runs = RunsOfADay(streams, to);
+  if (!runs.ok()) return runs.error();
 
   Result<DeploymentVerdict> verdict = verdicts_.Of(status.service, status.environment);
   if (!verdict.ok()) return verdict.error();
@@ -279,7 +292,7 @@ Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& stream
   // The first version ever seen is no deployment to ask about.
   const bool deployed = status.verdict->deployment.from_version.has_value();
   status.answers = {UpAnswer(recent, usual->failed_ratio, now), SlowAnswer(recent, usual->latency_ms),
-                    JobsAnswer(runs),
+                    JobsAnswer(*runs),
                     DeploymentAnswer(deployed ? status.verdict : std::optional<DeploymentVerdict>())};
   return status;
 }

@@ -62,6 +62,7 @@ class Answers {
   };
 
   Result<ServiceStatus> Make(const std::vector<store::StreamInfo>& streams);
+  Result<bucket::RunSummary> RunsOfADay(const std::vector<store::StreamInfo>& streams, Minute to);
   Result<Usual> UsualOf(const std::vector<store::StreamInfo>& streams, UnixMs now);
 
   store::Store& store_;

@@ -156,6 +156,12 @@ Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read,
     if (series.field != query.field || series.statistic != query.statistic) continue;
     chart.unit = series.unit;
     for (size_t i = 0; i < read.frame.points; ++i) chart.values[i] = PointOf(series, i);
+    if (series.kind != judge::Kind::kDistribution) continue;
+    chart.lower = chart.values;
+    chart.upper.assign(read.frame.points, kNone);
+    for (size_t i = 0; i < read.frame.points; ++i) {
+      if (!series.distributions[i].empty()) chart.upper[i] = series.distributions[i].Quantile(0.95);
+    }
   }
   return {};
 }

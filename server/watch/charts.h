@@ -29,8 +29,8 @@ struct Chart {
   int64_t step_s = 60;
   UnixMs start = 0;
   std::vector<double> values;
-  std::vector<double> lower;  // of latency: median; else empty
-  std::vector<double> upper;  // of latency: 95th percentile; else empty
+  std::vector<double> lower;  // of a distribution, such as latency: median; else empty
+  std::vector<double> upper;  // of a distribution: 95th percentile; else empty
   std::vector<Deployment> deployments;
 };
 

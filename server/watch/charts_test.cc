@@ -62,6 +62,15 @@ TEST_F(ChartsTest, GiveTheShareOfAField) {
   EXPECT_EQ(chart->signal, "POST /orders request customer.phone null");
 }
 
+TEST_F(ChartsTest, GiveMedianAndP95OfADistribution) {
+  service_.Run("a", kNoon - 30, kNoon);
+  const Result<Chart> chart = Of("POST /orders request", "customer.name", "length");
+  ASSERT_TRUE(chart.ok());
+  ASSERT_EQ(chart->upper.size(), 60u);
+  EXPECT_NEAR(chart->lower[59], 1, 0.05);
+  EXPECT_NEAR(chart->upper[59], 1, 0.05);
+}
+
 TEST_F(ChartsTest, AreEmptyWhereNothingIsKnown) {
   service_.Run("a", kNoon - 30, kNoon);
   const Result<Chart> chart = Of("POST /orders request", "no.such", "null");
