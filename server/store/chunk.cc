@@ -8,7 +8,7 @@ namespace fieldmark::store {
 namespace {
 
 constexpr uint8_t kChunkFormat = 1;
-constexpr int kLevel = 1;  // measured: level 3 saves 6 % of the bytes and takes twice the time
+constexpr int kLevel = 1;  // measured: level 3 saves 1 % of the bytes and takes 7 % more of folding's time
 
 Error Damaged() { return {ErrorCode::kDataLoss, "reading a chunk: damaged or cut short"}; }
 

@@ -18,6 +18,11 @@ Result<Append> CommitQueue::Add(const PendingAppend& append) {
   return std::move(*mine.result);
 }
 
+size_t CommitQueue::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
 void CommitQueue::CommitGroup(std::unique_lock<std::mutex>& lock) {
   const auto end = waiting_.begin() + static_cast<ptrdiff_t>(std::min(waiting_.size(), kGroupMax));
   const std::vector<Waiting*> group(waiting_.begin(), end);

@@ -28,6 +28,8 @@ class CommitQueue {
 
   // Returns when `append` was committed, by this thread or by another one.
   Result<Append> Add(const PendingAppend& append);
+  // How many wait for the next group.
+  size_t waiting() const;
 
  private:
   static constexpr size_t kGroupMax = 256;
@@ -40,7 +42,7 @@ class CommitQueue {
   void CommitGroup(std::unique_lock<std::mutex>& lock);
 
   const Commit commit_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable finished_;
   bool committing_ = false;
   std::deque<Waiting*> waiting_;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "server/store/sample_batches.h"
 #include "server/store/steps.h"
@@ -352,6 +353,29 @@ TEST(SqliteStoreTest, ALogThatIsNotFoldedStopsGrowing) {
   CompactAll(*store, kNoon + 1);
   EXPECT_EQ(*AppendTo(*store, SampleBatches::Counted(kOrders, 1, sequence, kNoon, 1)), Append::kApplied);
   EXPECT_EQ(Documents(*store), sequence);
+}
+
+TEST(SqliteStoreTest, OneThatCannotBeKeptDoesNotTakeOthersWithIt) {
+  TemporaryFolder folder;
+  SqliteSettings settings;
+  settings.database_bytes_max = 2 << 20;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path(), settings);
+  std::vector<std::thread> threads;
+  for (uint8_t instance = 0; instance < 4; ++instance) {
+    threads.emplace_back([&, instance] {
+      const std::string too_large(4 << 20, 'x');
+      for (uint64_t sequence = 1; sequence <= 20; ++sequence) {
+        const Batch batch = SampleBatches::Counted(kOrders, instance, sequence, kNoon, 1);
+        if (instance == 0) {
+          EXPECT_FALSE(store->AppendBatch(batch, too_large, 1).ok());
+        } else {
+          EXPECT_TRUE(AppendTo(*store, batch).ok());
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Documents(*store), 60u);
 }
 
 // Appends until there is no room. Returns the sequence that was refused.

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <limits>
 #include <map>
 #include <thread>
 
+#include "server/store/batch_rules.h"
 #include "server/store/memory_store.h"
 #include "server/store/sample_batches.h"
 #include "server/store/sqlite_store.h"
@@ -112,8 +112,8 @@ TEST_P(StoreTest, ADuplicateIsKnownAfterFoldingToo) {
 }
 
 TEST_P(StoreTest, RefusesWhatCannotBeABatch) {
-  for (const auto& [sequence, minute] : std::vector<std::pair<uint64_t, Minute>>{
-           {0, kNoon}, {1ull << 63, kNoon}, {1, -1}, {1, std::numeric_limits<Minute>::max()}}) {
+  for (const auto& [sequence, minute] :
+       std::vector<std::pair<uint64_t, Minute>>{{0, kNoon}, {1ull << 63, kNoon}, {1, -1}, {1, kMinuteMax}}) {
     const Batch batch = SampleBatches::Counted(kOrders, 1, sequence, minute, 7);
     const Result<Append> appended = store_->AppendBatch(batch, bucket::EncodeBatch(batch), 1000);
     ASSERT_FALSE(appended.ok());
