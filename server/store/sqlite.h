@@ -53,7 +53,7 @@ class Statement {
 
 class Connection {
  public:
-  enum class Mode { kReadOnly, kReadWrite, kCreate };
+  enum class Mode { kReadOnly, kReadWrite };
   static Result<std::unique_ptr<Connection>> Open(const std::string& path, Mode mode);
   ~Connection();
   Connection(const Connection&) = delete;

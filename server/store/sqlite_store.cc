@@ -1,6 +1,10 @@
 #include "server/store/sqlite_store.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -32,6 +36,18 @@ Status MakeFolder(const std::string& folder) {
                                                  "; choose another data folder, or let this user make it"};
 }
 
+// Hash keys lie in it: for this user alone. What SQLite puts beside it takes the same rights.
+Status MakeFile(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor >= 0) {
+    ::close(descriptor);
+    return {};
+  }
+  return Error{ErrorCode::kPermissionDenied, path + ": " +
+                                                 std::error_code(errno, std::generic_category()).message() +
+                                                 "; let this user read and write the file and its folder"};
+}
+
 // SQLite deletes the log of an empty database, which may be all that is left of one that was cut to nothing.
 Status CheckLogHasItsDatabase(const std::string& path) {
   std::error_code failure;
@@ -57,7 +73,8 @@ Status Configure(Connection& connection, const SqliteSettings& settings) {
 
 Result<std::unique_ptr<Connection>> OpenWriter(const std::string& path, const SqliteSettings& settings) {
   FM_RETURN_IF_ERROR(CheckLogHasItsDatabase(path));
-  Result<std::unique_ptr<Connection>> writer = Connection::Open(path, Connection::Mode::kCreate);
+  FM_RETURN_IF_ERROR(MakeFile(path));
+  Result<std::unique_ptr<Connection>> writer = Connection::Open(path, Connection::Mode::kReadWrite);
   if (!writer.ok()) return writer;
   FM_RETURN_IF_ERROR(PrepareSchema(**writer));
   FM_RETURN_IF_ERROR(Configure(**writer, settings));

@@ -137,11 +137,14 @@ TEST(SqliteStoreTest, KeepsEverythingOverARestart) {
   EXPECT_EQ(Documents(*store), 1000u);
 }
 
-TEST(SqliteStoreTest, MakesItsFolderForThisUserAlone) {
+TEST(SqliteStoreTest, MakesFolderAndFilesForThisUserAlone) {
   TemporaryFolder folder;
   const std::string inner = folder.path() + "/a/b";
-  MustOpen(inner);
+  const std::unique_ptr<SqliteStore> store = MustOpen(inner);
   EXPECT_EQ(fs::status(inner).permissions(), fs::perms::owner_all);
+  for (const fs::directory_entry& file : fs::directory_iterator(inner)) {
+    EXPECT_EQ(file.status().permissions(), fs::perms::owner_read | fs::perms::owner_write) << file.path();
+  }
 }
 
 TEST(SqliteStoreTest, ASecondServerOnTheFolderIsRefused) {
