@@ -79,6 +79,7 @@ Status Serve(const ServeOptions& options) {
   watch::Answers answers(**store, verdicts, WallClock);
   api::ApiOptions api_options;
   api_options.data_folder = options.data;
+  api_options.log_bytes = [&store] { return (*store)->log_bytes(); };
   api::Api api(**store, ingest, verdicts, answers, WallClock, std::move(api_options));
   api::HttpOptions http_options;
   http_options.address = options.listen;

@@ -260,7 +260,7 @@ Response Api::GetHealth(const Call&) {
                {"batches_postponed", counters.postponed},
                {"batches_clock_shifted", counters.clock_shifted},
                {"batches_clock_bad", counters.clock_bad},
-               {"log_rows", options_.log_rows ? options_.log_rows() : 0},
+               {"log_bytes", options_.log_bytes ? options_.log_bytes() : 0},
                {"data_folder_bytes", options_.data_folder.empty() ? 0 : FolderBytes(options_.data_folder)}});
 }
 

@@ -17,7 +17,7 @@ namespace fieldmark::api {
 
 struct ApiOptions {
   std::string data_folder;             // empty: none on disk
-  std::function<uint64_t()> log_rows;  // batches not yet folded; empty: always 0
+  std::function<int64_t()> log_bytes;  // of batches not yet folded; empty: always 0
 };
 
 class Api : public Handler {
