@@ -209,7 +209,7 @@ class _Exchange:
                 if isinstance(error, asyncio.CancelledError):
                     self._cancelled = True
                 else:
-                    exception = type(error).__qualname__
+                    exception = _type_name(error)
                     if self._status == 0 and isinstance(error, Exception):
                         self._status = 500  # what every server answers for an application that raised
             started_s = self._started_s
@@ -237,6 +237,13 @@ class _Exchange:
                 self._request.release()
             if self._response is not None:
                 self._response.release()
+
+
+def _type_name(error: BaseException) -> str:
+    """Of the exception itself where a task group wraps it alone, as older Starlette does for streams."""
+    while len(inside := getattr(error, "exceptions", ())) == 1 and isinstance(inside[0], BaseException):
+        error = inside[0]
+    return type(error).__qualname__
 
 
 class _Body:

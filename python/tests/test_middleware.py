@@ -366,6 +366,36 @@ def test_an_exception_is_the_very_same_one_outside(raised: BaseException, collec
     assert request["by_status"] == {500 if isinstance(raised, Refused) else 0: 1}
 
 
+class Group(Exception):
+    """Stands in for ExceptionGroup, which Python has from 3.11 on."""
+
+    def __init__(self, *exceptions: BaseException) -> None:
+        super().__init__()
+        self.exceptions = exceptions
+
+
+@pytest.mark.parametrize(
+    ("raised", "counted"),
+    [
+        (Group(Refused()), "Refused"),
+        (Group(Group(Refused())), "Refused"),
+        (Group(Refused(), ValueError()), "Group"),
+        (Group(), "Group"),
+    ],
+)
+def test_an_exception_that_a_task_group_wraps_alone_is_counted_by_its_own_type(
+    raised: Exception, counted: str, collector: Collector, service: str
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise raised
+
+    wrapped = FieldmarkMiddleware(app, service=service, url=collector.url)
+    with pytest.raises(Group):
+        asyncio.run(exchange(wrapped, []))
+    collector.wait_until(lambda c: "(unmatched)" in c.subjects())
+    assert collector.subjects()["(unmatched)"]["request"]["by_exception"] == {counted: 1}
+
+
 def test_two_layers_count_a_request_once(collector: Collector, service: str) -> None:
     app = watched(watched(shop(), collector, service), collector, service)
     with serving(app) as base:
