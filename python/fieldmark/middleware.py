@@ -241,7 +241,10 @@ class _Exchange:
 
 def _type_name(error: BaseException) -> str:
     """Of the exception itself where a task group wraps it alone, as older Starlette does for streams."""
-    while len(inside := getattr(error, "exceptions", ())) == 1 and isinstance(inside[0], BaseException):
+    for _ in range(8):  # no more than anyone nests, and an end for a group that holds itself
+        inside: Any = getattr(error, "exceptions", None)
+        if not isinstance(inside, (tuple, list)) or len(inside) != 1 or not isinstance(inside[0], BaseException):
+            break
         error = inside[0]
     return type(error).__qualname__
 
