@@ -5,50 +5,21 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-BINARY = os.environ.get("FIELDMARK_BINARY") or shutil.which("fieldmark") or "fieldmark"
-SECONDS_MAX = 60
-
-
-def run(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("FIELDMARK_")}
-    return subprocess.run(
-        [BINARY, *arguments], capture_output=True, text=True, timeout=SECONDS_MAX, cwd=folder, env=environment
-    )
-
-
-@contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    command = [BINARY, "serve", "--data", str(folder), "--port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        ready = process.stdout.readline()
-        assert " is ready at http://127.0.0.1:" in ready, process.stderr and process.stderr.read()
-        yield process, ready.split(" at ")[1].split(",")[0]
-    finally:
-        process.kill()
-        process.communicate()
+from binary import BINARY, SECONDS_MAX, port_of, run, serving
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     with serving(tmp_path / "data") as (_, url):
         yield url
-
-
-def port_of(url: str) -> int:
-    return int(url.rsplit(":", 1)[1])
 
 
 def closed_port() -> int:
@@ -157,6 +128,10 @@ def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("mine")
     assert_error(run("serve", "--data", str(tmp_path / "data"), "--port", "0"), str(tmp_path / "data"))
     assert (tmp_path / "data").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error() -> None:
+    assert_error(run("serve", "--data", "/proc/no/such", "--port", "0"), "/proc/no/such")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
