@@ -14,7 +14,6 @@ namespace {
 
 using sketch::Histogram;
 
-constexpr double kLevelBound = 3;  // with short history: values may have moved by so much for no reason
 constexpr size_t kQuantiles = 31;
 constexpr size_t kStepsForTails =
     5;  // of the look: the first requests of a new process are slow and are its tail
@@ -202,6 +201,9 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     evidence.quantile = NameOf(threshold.quantile);
   }
   evidence.tests = parts;
+  const double median = std::abs(sides.before.Quantile(0.5));
+  const double spread = settings.distribution_effect_min * Spread(sides.before);
+  evidence.reach_min = series.unit == "ms" ? settings.latency_effect_min : median > 0 ? spread / median : 1;
   evidence.past_quantiles = QuantilesOf(sides.before);
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr double kDocumentsMin = 30;  // either side, before a signal is judged at all
 
-// The relative move of a distribution that puts `share` of it above (or below) its earlier median.
+// The relative move that puts `share` of a distribution above its earlier median.
 double RelativeMove(const std::vector<float>& quantiles, double share) {
   if (quantiles.empty() || share >= 1) return 1;
   const auto count = static_cast<double>(quantiles.size());
@@ -20,6 +20,10 @@ double RelativeMove(const std::vector<float>& quantiles, double share) {
 }
 
 }  // namespace
+
+double ShareMoveMin(double from, const Settings& settings) {
+  return std::max(settings.share_points_min, settings.share_effect_min * std::min(from, 1 - from));
+}
 
 bool ShareMovedEnough(double from, double to, const Settings& settings) {
   const double smaller_side = std::min(std::min(from, to), std::min(1 - from, 1 - to));
@@ -71,15 +75,17 @@ void WeighLevel(const Series& series, const Windows& windows, const Settings& se
   evidence.p = std::abs(evidence.effect) < settings.level_effect_min ? 1 : judgement.p;
   evidence.suspected_at_most = series.kind == Kind::kCount && judgement.short_history;
   evidence.test = judgement;
+  evidence.reach_min = settings.level_effect_min;
 }
 
 double Evidence::Reach(double significance) const {
   const double part = significance / tests;
-  if (const auto* level = std::get_if<LevelJudgement>(&test)) return level->Reach(part);
+  if (const auto* level = std::get_if<LevelJudgement>(&test)) return std::max(reach_min, level->Reach(part));
   const auto& share = std::get<ShareTest>(test);
   const double move = share.Reach(part);
-  if (kind != Kind::kDistribution) return move;
-  return RelativeMove(past_quantiles, std::max(share.expected, 1 - share.expected) + move);
+  if (kind != Kind::kDistribution) return std::max(reach_min, move);
+  const double relative = RelativeMove(past_quantiles, std::min(share.expected, 1 - share.expected) + move);
+  return std::max(reach_min, short_history ? kLevelBound * (1 + relative) - 1 : relative);
 }
 
 Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings& settings) {

@@ -14,6 +14,9 @@
 
 namespace fieldmark::judge {
 
+inline constexpr double kLevelBound =
+    3;  // with short history values may have moved by this factor for no reason
+
 // Decided by amount of data alone, never by effect.
 enum class Standing : uint8_t { kJudged, kNotEnough, kCannotCompare };
 
@@ -44,7 +47,8 @@ struct Evidence {
   std::variant<ShareTest, LevelJudgement> test;
   // Of a distribution: the past's quantiles at 1/32 … 31/32, to say a reach in shares as one in values.
   std::vector<float> past_quantiles;
-  double tests = 1;  // parts that the signal's p is the smallest of
+  double tests = 1;      // parts that the signal's p is the smallest of
+  double reach_min = 0;  // the minimum effect: nothing smaller is ever found
 
   // The smallest move found four times in five at significance `p`: of shares and mixes in points, of levels
   // and distributions relative to the earlier level.
@@ -65,5 +69,7 @@ void TakeStanding(const ShareTrack& track, const ShareJudgement& judgement, cons
                   Evidence& evidence);
 // Whether a share moved by at least the minimum effect.
 bool ShareMovedEnough(double from, double to, const Settings& settings);
+// The smallest move of a share that may be enough.
+double ShareMoveMin(double from, const Settings& settings);
 
 }  // namespace fieldmark::judge

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kVariationMin = 0.05;  // total variation below which a changed mix is not worth a word
 constexpr size_t kCategoriesExamined = 3;
+constexpr double kBeyondDoubt = 1e-6;
 constexpr double kFirstEventsMin = 5;  // documents, before a value never seen is Changed
 
 // A series' mixes without their maps: categories numbered, counts in documents.
@@ -116,7 +117,9 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     const double to = judgement.after.share();
     const bool moved = variation >= kVariationMin && ShareMovedEnough(from, to, settings);
     const double p = moved ? std::min(1.0, judgement.p * static_cast<double>(table.categories)) : 1;
-    if (p >= best_p) continue;
+    // Where one value goes another comes, which says more.
+    const bool came_as_surely = judgement.up && !evidence.up && p <= kBeyondDoubt;
+    if (p >= best_p && !came_as_surely) continue;
     best_p = p;
     TakeStanding(track, judgement, windows, evidence);
     evidence.p = p;
@@ -125,6 +128,7 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     evidence.suspected_at_most = from <= 0 && judgement.after.events < kFirstEventsMin;
   }
   evidence.effect = variation;
+  evidence.reach_min = ShareMoveMin(evidence.from, settings);
   evidence.tests = static_cast<double>(table.categories);
 }
 

@@ -70,6 +70,9 @@ TEST_P(NoopRate, IsWithinTheBudget) {
       judged += verdict.judged;
       signals += service.series().size();
       for (const Finding& finding : verdict.findings) {
+        if (std::getenv("FIELDMARK_NOOP_SAY"))
+          std::printf("%s  %s p=%g q=%g n=%g/%g\n", finding.signal.c_str(), finding.sentence.c_str(),
+                      finding.p_value, finding.q_value, finding.n_before, finding.n_after);
         ++blamed[std::string(StateCode(finding.state)) + " " + finding.statistic];
       }
     }

@@ -52,6 +52,7 @@ void WeighRate(const Series& series, const Windows& windows, const Settings& set
   evidence.from = judgement.test.before.share();
   evidence.to = judgement.after.share();
   evidence.effect = evidence.to - evidence.from;
+  evidence.reach_min = ShareMoveMin(evidence.from, settings);
   if (!ShareMovedEnough(evidence.from, evidence.to, settings)) evidence.p = 1;
   GateFirsts(judgement, evidence);
   if (series.statistic == "missing") GatePresence(judgement, settings, evidence);

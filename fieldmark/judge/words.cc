@@ -139,8 +139,9 @@ std::string NumberWords(double value) { return Grouped(Significant(value, 3)); }
 std::string SentenceOf(const Evidence& evidence) {
   std::string sentence = evidence.subject;
   Append(sentence, evidence.field);
-  if (sentence.empty()) sentence = evidence.signal;
-  Append(sentence, WhatMoved(evidence));
+  // An imported signal's name is all there is to say about it.
+  const bool named = !sentence.empty() || evidence.statistic != evidence.signal;
+  Append(sentence, named ? WhatMoved(evidence) : evidence.signal);
   Append(sentence, Move(evidence));
   sentence += " since " + ClockOf(evidence.since_best_unix_s);
   if (evidence.counts_documents) {

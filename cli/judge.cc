@@ -1,0 +1,180 @@
+#include "cli/judge.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "cli/duration.h"
+#include "cli/exit_code.h"
+#include "cli/series_file.h"
+#include "cli/server_answers.h"
+#include "fieldmark/judge/judge.h"
+
+namespace fieldmark::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct Options {
+  std::string file;
+  std::vector<std::string> change_at;
+  std::string look = "1h";
+  bool schedule = false;
+  bool json = false;
+};
+
+struct Look {
+  int64_t look_s = 0;
+  double spend = 0;
+};
+
+// All looks of the schedule together spend what a single one may.
+constexpr Look kSchedule[] = {{900, 0.005}, {3600, 0.01}, {4 * 3600, 0.015}, {24 * 3600, 0.02}};
+constexpr double kWholeBudget = 0.05;
+
+const char* KindCode(judge::Kind kind) {
+  constexpr const char* kCodes[] = {"rate", "mean", "count", "quantile", "distribution", "mix"};
+  return kCodes[static_cast<size_t>(kind)];
+}
+
+json::object FindingJson(const judge::Finding& finding) {
+  return {
+      {"signal", finding.signal},
+      {"kind", KindCode(finding.kind)},
+      {"state", judge::StateCode(finding.state)},
+      {"direction", judge::DirectionCode(finding.direction)},
+      {"qualifier", finding.qualifier.empty() ? json::value(nullptr) : json::value(finding.qualifier)},
+      {"from", finding.from},
+      {"to", finding.to},
+      {"effect", finding.effect},
+      {"since", {TimeText(finding.since_unix_s.first), TimeText(finding.since_unix_s.second)}},
+      {"n_before", finding.n_before},
+      {"n_after", finding.n_after},
+      {"q_value", finding.q_value},
+      {"could_have_seen", finding.could_have_seen},
+      {"sentence", finding.sentence},
+  };
+}
+
+json::object VerdictJson(const judge::Verdict& verdict) {
+  json::array findings;
+  for (const judge::Finding& finding : verdict.findings) findings.push_back(FindingJson(finding));
+  return {
+      {"change_at", TimeText(verdict.change.at_unix_s)},
+      {"look_s", verdict.change.look_s},
+      {"state", judge::StateCode(verdict.state)},
+      {"title", verdict.title},
+      {"sentence", verdict.sentence},
+      {"findings", std::move(findings)},
+      {"judged", verdict.judged},
+      {"not_enough", verdict.not_enough},
+      {"cannot_compare", verdict.cannot_compare},
+      {"could_have_seen", verdict.could_have_seen},
+  };
+}
+
+judge::Verdict JudgeOne(const SeriesFile& file, int64_t at_unix_s, const Look& look) {
+  judge::Change change;
+  change.at_unix_s = at_unix_s;
+  change.look_s = look.look_s;
+  change.spend = look.spend;
+  judge::Judge judge(file.timeline, change);
+  for (const judge::Series& series : file.series) judge.Add(series);
+  return judge.Finish();
+}
+
+bool Found(const judge::Verdict& verdict) {
+  return verdict.state == judge::State::kChanged || verdict.state == judge::State::kSuspected;
+}
+
+// The looks that the data cover, until one finds a change; the last of them answers.
+json::object JudgeSchedule(const SeriesFile& file, int64_t at_unix_s, judge::Verdict& verdict) {
+  const int64_t end =
+      file.timeline.start_unix_s + static_cast<int64_t>(file.timeline.steps) * file.timeline.step_s;
+  json::array looks;
+  for (const Look& look : kSchedule) {
+    // A look shorter than a step sees what no step can tell from the next.
+    const bool covered = at_unix_s + look.look_s <= end && look.look_s >= file.timeline.step_s;
+    if (!covered && !(looks.empty() && &look == &kSchedule[std::size(kSchedule) - 1])) continue;
+    verdict = JudgeOne(file, at_unix_s, look);
+    looks.push_back(json::object{{"look_s", look.look_s}, {"state", judge::StateCode(verdict.state)}});
+    if (verdict.state == judge::State::kChanged) break;
+  }
+  json::object answer = VerdictJson(verdict);
+  answer["looks"] = std::move(looks);
+  return answer;
+}
+
+Result<SeriesFile> Load(const std::string& path) {
+  if (path == "-") return ReadSeriesFile(std::cin);
+  std::ifstream in(path);
+  if (!in)
+    return Error{ErrorCode::kNotFound, "opening " + path + ": it cannot be read; give a file or - for input"};
+  return ReadSeriesFile(in);
+}
+
+int Run(const Options& options) {
+  const Result<SeriesFile> file = Load(options.file);
+  if (!file.ok()) {
+    PrintError(file.error().message);
+    return kCouldNotRun;
+  }
+  const Result<int64_t> look_s = ParseDuration(options.look);
+  if (!look_s.ok() || *look_s < 1) {
+    PrintError("reading --look: expected a duration such as 15m, 1h or 1d");
+    return kCouldNotRun;
+  }
+  std::vector<int64_t> changes;
+  for (const std::string& text : options.change_at) {
+    const Result<int64_t> time = ParseTime(text);
+    if (!time.ok()) {
+      PrintError("reading --change-at: " + time.error().message);
+      return kCouldNotRun;
+    }
+    changes.push_back(*time);
+  }
+
+  bool found = false;
+  bool unjudged = false;
+  for (const int64_t at_unix_s : changes) {
+    judge::Verdict verdict;
+    json::object answer;
+    if (options.schedule) {
+      answer = JudgeSchedule(*file, at_unix_s, verdict);
+    } else {
+      verdict = JudgeOne(*file, at_unix_s, {*look_s, kWholeBudget});
+      answer = VerdictJson(verdict);
+    }
+    std::puts(json::serialize(answer).c_str());
+    found |= Found(verdict);
+    unjudged |= !Found(verdict) && verdict.state != judge::State::kNoChange;
+  }
+  return found ? kFoundSomething : unjudged ? kNotEnough : kNothingFound;
+}
+
+}  // namespace
+
+void AddJudge(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("judge", "What did these changes do? Offline, from a file of signals");
+  command->add_option("file", options->file, "fieldmark.series/1, JSON lines; - reads standard input")
+      ->required();
+  command->add_option("--change-at", options->change_at, "Moments of changes, UTC; each is its own question")
+      ->required();
+  CLI::Option* look =
+      command->add_option("--look", options->look, "How much after a change is judged: 15m, 1h, 1d")
+          ->capture_default_str();
+  command
+      ->add_flag("--schedule", options->schedule,
+                 "Looks after 15 min, 1 h, 4 h and 24 h sharing the false-alarm budget")
+      ->excludes(look);
+  command->add_flag("--json", options->json, "JSON lines, one a change, which it prints anyway");
+  command->callback([options, &exit_code] { exit_code = Run(*options); });
+}
+
+}  // namespace fieldmark::cli

@@ -1,0 +1,29 @@
+// Format fieldmark.series/1: JSON lines, first a header, then one signal a line (DESIGN §8).
+#pragma once
+
+#include <cstdint>
+#include <istream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fieldmark/base/result.h"
+#include "fieldmark/judge/series.h"
+
+namespace fieldmark::cli {
+
+struct SeriesFile {
+  judge::Timeline timeline;
+  std::vector<judge::Series> series;
+};
+
+// Signals shorter than the longest have no data at the end. kInvalidArgument, with the line's number, for
+// what is no JSON, no signal, or the second of its name.
+Result<SeriesFile> ReadSeriesFile(std::istream& in);
+
+// Seconds since 1970 of "2026-01-01T00:00:00Z", "2026-01-01T00:00Z" or a whole number of seconds.
+Result<int64_t> ParseTime(std::string_view text);
+// "2026-01-01T00:00:00Z".
+std::string TimeText(int64_t unix_s);
+
+}  // namespace fieldmark::cli
