@@ -185,6 +185,8 @@ class HttpServer::Impl {
       const auto now = SteadyClock::now();
       if (closing_ && connections_.empty()) co_return;
       if (closing_ && now > close_by_) {
+        beast::error_code ignored;
+        for (Connection* connection : connections_) connection->socket.close(ignored);
         context_.stop();
         co_return;
       }

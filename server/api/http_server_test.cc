@@ -28,6 +28,7 @@ class EchoHandler : public Handler {
   }
   Response Handle(const Request& request) override {
     if (request.target == "/throw") throw std::runtime_error("on purpose");
+    if (request.target == "/large") return {200, "text/plain", std::string(64u << 20, 'x'), {}};
     if (request.target == "/slow") Wait();
     return {200, "text/plain", request.method + " " + request.target + " " + request.body, {}};
   }
@@ -324,6 +325,21 @@ TEST_F(HttpServerTest, FinishesWhatIsUnderWayBeforeItCloses) {
   EXPECT_THAT(busy.ReadToEnd(), HasSubstr("GET /slow"));
   stopping.join();
   EXPECT_FALSE(RawClient(server_->port()).connected());
+}
+
+TEST_F(HttpServerTest, ClosesOnTimeOnAClientThatDoesNotRead) {
+  HttpOptions options = SmallOptions();
+  options.limits.close_max = milliseconds(50);
+  Start(options);
+  RawClient client(server_->port());
+  client.Send("GET /large HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  RawClient waiting(server_->port());
+  waiting.Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  handler_.WaitUntilHeld(1);
+  std::thread stopping([&] { server_->Stop(); });
+  EXPECT_EQ(waiting.ReadToEnd().size(), 0u);  // its time is over before the handler is
+  handler_.LetGo();
+  stopping.join();
 }
 
 TEST_F(HttpServerTest, SaysThatThePortIsTaken) {

@@ -57,23 +57,36 @@ Result<std::vector<Look>> LooksOf(const std::vector<int64_t>& after_s) {
 Verdicts::Verdicts(store::Store& store, Clock clock, std::vector<Look> looks, judge::Settings settings)
     : store_(store), clock_(std::move(clock)), looks_(std::move(looks)), settings_(settings) {}
 
-Result<std::vector<Deployment>> Verdicts::DeploymentsOf(std::string_view service,
-                                                        std::string_view environment) {
+Result<std::vector<store::StreamInfo>> Verdicts::HeardOf(std::string_view service,
+                                                         std::string_view environment) {
   const Result<std::vector<store::StreamInfo>> all = store_.Streams();
   if (!all.ok()) return all.error();
-  const std::vector<store::StreamInfo> streams = StreamsOf(*all, service, environment);
+  std::vector<store::StreamInfo> streams = StreamsOf(*all, service, environment);
   if (streams.empty()) return UnknownService(service, environment);
+  return streams;
+}
+
+Result<std::vector<Deployment>> Verdicts::DeploymentsAmong(const std::vector<store::StreamInfo>& streams) {
   const Minute now = MinuteOf(clock_());
   Result<std::vector<Stay>> stays = StaysOf(store_, streams, now);
   if (!stays.ok()) return stays.error();
   return watch::DeploymentsOf(std::move(*stays), now);
 }
 
+Result<std::vector<Deployment>> Verdicts::DeploymentsOf(std::string_view service,
+                                                        std::string_view environment) {
+  const Result<std::vector<store::StreamInfo>> streams = HeardOf(service, environment);
+  return streams.ok() ? DeploymentsAmong(*streams) : streams.error();
+}
+
 Result<Verdicts::Question> Verdicts::Ask(std::string_view service, std::string_view environment,
                                          std::optional<std::string_view> version) {
-  Question question;
-  Result<std::vector<Deployment>> deployments = DeploymentsOf(service, environment);
+  Result<std::vector<store::StreamInfo>> streams = HeardOf(service, environment);
+  if (!streams.ok()) return streams.error();
+  Result<std::vector<Deployment>> deployments = DeploymentsAmong(*streams);
   if (!deployments.ok()) return deployments.error();
+  Question question;
+  question.streams = std::move(*streams);
   question.deployments = std::move(*deployments);
   const auto found =
       std::find_if(question.deployments.rbegin(), question.deployments.rend(),
@@ -84,9 +97,6 @@ Result<Verdicts::Question> Verdicts::Ask(std::string_view service, std::string_v
                      ": none was seen; the changes of the service list those that were"};
   }
   question.deployment = *found;
-  const Result<std::vector<store::StreamInfo>> all = store_.Streams();
-  if (!all.ok()) return all.error();
-  question.streams = StreamsOf(*all, service, environment);
   for (const store::StreamInfo& info : question.streams) {
     if (info.stream.version != question.deployment.to_version) {
       if (info.first_minute >= question.deployment.at) continue;

@@ -83,6 +83,8 @@ class Verdicts {
     judge::Verdict verdict;
   };
 
+  Result<std::vector<store::StreamInfo>> HeardOf(std::string_view service, std::string_view environment);
+  Result<std::vector<Deployment>> DeploymentsAmong(const std::vector<store::StreamInfo>& streams);
   Result<Question> Ask(std::string_view service, std::string_view environment,
                        std::optional<std::string_view> version);
   DueLook LookOf(const Question& question, std::optional<int64_t> look_s, UnixMs now) const;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "server/watch/fabricated_service.h"
 
@@ -22,7 +24,7 @@ class CountingStore : public store::MemoryStore {
     ++reads;
     return MemoryStore::Read(query);
   }
-  int reads = 0;
+  std::atomic<int> reads{0};
 };
 
 class VerdictsTest : public testing::Test {
@@ -138,7 +140,7 @@ TEST_F(VerdictsTest, JudgesAgainOnlyWhenThereAreNewData) {
   service_.Run("good", kNoon - kHistory, kNoon);
   service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
   MustOf();
-  const int reads = store_.reads;
+  const int reads = store_.reads.load();
   now_ += 3'600'000;
   MustOf();
   EXPECT_EQ(store_.reads, reads);
@@ -146,6 +148,20 @@ TEST_F(VerdictsTest, JudgesAgainOnlyWhenThereAreNewData) {
   now_ += 3'600'000;
   MustOf();
   EXPECT_GT(store_.reads, reads);
+}
+
+TEST_F(VerdictsTest, IsMadeOnceForAllWhoAskAtTheSameTime) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  const int reads_before = store_.reads;
+  MustOf(std::nullopt, 60);
+  const int reads_for_one = store_.reads - reads_before;
+  std::vector<std::thread> askers;
+  for (int i = 0; i < 8; ++i) {
+    askers.emplace_back([this] { EXPECT_EQ(MustOf().verdict.state, judge::State::kChanged); });
+  }
+  for (std::thread& asker : askers) asker.join();
+  EXPECT_EQ(store_.reads - reads_before, 2 * reads_for_one);
 }
 
 TEST_F(VerdictsTest, KnowsWhatItNeverHeardOf) {
