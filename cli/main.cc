@@ -2,9 +2,7 @@
 #include <cstdio>
 
 #include "cli/exit_code.h"
-#if __has_include("cli/judge.h")
 #include "cli/judge.h"
-#endif
 #include "cli/serve.h"
 #include "cli/server_answers.h"
 #include "cli/status.h"
@@ -23,9 +21,7 @@ int main(int argc, char** argv) {
   cli::AddServe(app, exit_code);
   cli::AddStatus(app, exit_code);
   cli::AddVerdict(app, exit_code);
-#if __has_include("cli/judge.h")
   cli::AddJudge(app, exit_code);
-#endif
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -33,7 +29,8 @@ int main(int argc, char** argv) {
     cli::PrintError(std::string(error.what()) + "; see 'fieldmark --help', or --help after a command");
     return cli::kCouldNotRun;
   } catch (const std::exception& error) {
-    cli::PrintError("running the command: " + std::string(error.what()) + "; report it with the command line");
+    cli::PrintError("running the command: " + std::string(error.what()) +
+                    "; report it with the command line");
     return cli::kCouldNotRun;
   }
   if (app.get_subcommands().empty()) {
