@@ -178,14 +178,12 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     Part part{threshold, JudgeShare(track, windows), sides.before.Quantile(threshold.quantile),
               sides.after.Quantile(threshold.quantile)};
     double p = part.judgement.p * parts;
-    // Fewer beyond a threshold is the other threshold's to say, unless values only spread.
     if (part.judgement.test.short_history) {
-      const bool up = threshold.above;
-      const bool positive = threshold.place > kZero;
+      // Only the median is sure enough, and of its two sides the one that gained documents.
       if (threshold.quantile != 0.5 || !part.judgement.up) {
         p = 1;
-      } else if (positive) {
-        p = std::max(p, BeyondBound(series, windows, scale, threshold.place, up) * parts);
+      } else if (threshold.place > kZero) {
+        p = parts * BeyondBound(series, windows, scale, threshold.place, threshold.above);
       }
     }
     if (!MovedEnough(part, sides.before, series, settings)) p = 1;

@@ -38,8 +38,19 @@ std::string Significant(double value, int digits) {
   return Fixed(value, decimals);
 }
 
-// Both percentages with as few digits as tell them apart: 1 % → 38 %, 99.2 % → 99.6 %, 0.02 % → 1.4 %.
+// Whole percents, and towards 0 % and 100 % the first digit that differs from them.
+std::string RoughPercent(double ratio) {
+  const double percent = ratio * 100;
+  const double edge = std::min(percent, 100 - percent);
+  const int decimals = edge <= 0 || edge >= 1 ? 0 : static_cast<int>(std::ceil(-std::log10(edge)));
+  return Fixed(percent, std::min(decimals, 6)) + " %";
+}
+
+// Both percentages with as few digits as tell them apart: 1 % → 38 %, 99.2 % → 99.6 %, 0.02 % → 1 %.
 std::string PercentMove(double from, double to) {
+  if (std::abs(to - from) * 100 > 2 && RoughPercent(from) != RoughPercent(to)) {
+    return RoughPercent(from) + std::string(kArrow) + RoughPercent(to);
+  }
   for (int decimals = 0; decimals <= 4; ++decimals) {
     const std::string before = Fixed(from * 100, decimals);
     const std::string after = Fixed(to * 100, decimals);

@@ -1,0 +1,223 @@
+// Bad input, the verdict's rules, and what must not matter to it.
+#include "fieldmark/judge/judge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "fieldmark/judge/sample_service.h"
+
+namespace fieldmark::judge {
+namespace {
+
+constexpr double kNoData = std::numeric_limits<double>::quiet_NaN();
+constexpr int64_t kStart = 1'767'225'600;
+
+Timeline Minutes(size_t steps) { return {kStart, 60, steps, {}, {}}; }
+
+// So many of `documents` in each step.
+Series Shares(const std::string& signal, const std::vector<double>& events, double documents) {
+  Series series;
+  series.signal = series.subject = signal;
+  series.statistic = "null";
+  series.polarity = Polarity::kMoreIsWorse;
+  for (const double count : events) {
+    series.numerators.push_back(count);
+    series.weights.push_back(documents);
+    series.values.push_back(count / documents);
+  }
+  return series;
+}
+
+std::vector<double> Steps(size_t before, double old_value, size_t after, double new_value) {
+  std::vector<double> values(before, old_value);
+  values.insert(values.end(), after, new_value);
+  return values;
+}
+
+Verdict VerdictOf(const Timeline& timeline, size_t change_step, const std::vector<Series>& family,
+                  int64_t look_s = 60) {
+  Change change;
+  change.at_unix_s = timeline.start_unix_s + static_cast<int64_t>(change_step) * timeline.step_s;
+  change.look_s = look_s;
+  Judge judge(timeline, change);
+  for (const Series& series : family) judge.Add(series);
+  return judge.Finish();
+}
+
+TEST(Verdict, OfNothingIsNeverGreen) {
+  const Verdict verdict = VerdictOf(Minutes(0), 0, {});
+  EXPECT_EQ(verdict.state, State::kCannotCompare);
+  EXPECT_EQ(VerdictOf(Minutes(100), 50, {}).state, State::kCannotCompare);
+}
+
+TEST(Verdict, OfSeriesWithoutDataIsNeverGreen) {
+  for (const Kind kind :
+       {Kind::kRate, Kind::kMean, Kind::kCount, Kind::kQuantile, Kind::kDistribution, Kind::kMix}) {
+    for (const size_t length : {size_t{0}, size_t{1}, size_t{100}}) {
+      Series series;
+      series.signal = "empty";
+      series.kind = kind;
+      series.values.assign(length, kNoData);
+      series.weights.assign(length, 0);
+      series.distributions.resize(kind == Kind::kDistribution ? length : 0);
+      series.mixes.resize(kind == Kind::kMix ? length : 0);
+      const Verdict verdict = VerdictOf(Minutes(100), 50, {series});
+      EXPECT_EQ(verdict.state, State::kCannotCompare) << static_cast<int>(kind) << " of " << length;
+    }
+  }
+}
+
+TEST(Verdict, TakesNumbersThatAreNoneAsNoData) {
+  Series series = Shares("a", Steps(200, 1, 1, 1), 100);
+  for (const size_t step : {3, 77, 150}) series.numerators[step] = kNoData;
+  series.weights[20] = std::numeric_limits<double>::infinity();
+  series.weights[21] = -5;
+  EXPECT_EQ(VerdictOf(Minutes(201), 200, {series}).state, State::kNoChange);
+  Series level;
+  level.signal = "level";
+  level.kind = Kind::kMean;
+  level.values = Steps(200, std::numeric_limits<double>::infinity(), 1, kNoData);
+  EXPECT_EQ(VerdictOf(Minutes(201), 200, {level}).state, State::kCannotCompare);
+}
+
+TEST(Verdict, OfConstantsIsNoChange) {
+  Series level;
+  level.signal = "level";
+  level.kind = Kind::kMean;
+  level.values = Steps(200, 5, 2, 5);
+  EXPECT_EQ(VerdictOf(Minutes(202), 200,
+                      {level, Shares("zero", Steps(200, 0, 2, 0), 100),
+                       Shares("one", Steps(200, 100, 2, 100), 100)})
+                .state,
+            State::kNoChange);
+}
+
+TEST(Verdict, CountsTheSecondSignalOfANameAsNotComparable) {
+  const Series series = Shares("a", Steps(200, 1, 1, 1), 100);
+  const Verdict verdict = VerdictOf(Minutes(201), 200, {series, series});
+  EXPECT_EQ(verdict.judged, 1u);
+  EXPECT_EQ(verdict.cannot_compare, 1u);
+}
+
+TEST(Verdict, OfAChangeOutsideTheDataSaysSo) {
+  const Series series = Shares("a", Steps(200, 1, 1, 1), 100);
+  const Verdict before = VerdictOf(Minutes(201), 0, {series});
+  EXPECT_EQ(before.title, "Cannot compare (no data before the change)");
+  const Verdict future = VerdictOf(Minutes(201), 1000, {series});
+  EXPECT_EQ(future.state, State::kNotEnough);
+  EXPECT_THAT(future.title, testing::StartsWith("Not enough traffic yet (0 of about "));
+}
+
+TEST(Verdict, ComputesTheTrafficItNeeds) {
+  const Verdict verdict = VerdictOf(Minutes(201), 200, {Shares("a", Steps(200, 0, 1, 0), 12)});
+  EXPECT_EQ(verdict.title, "Not enough traffic yet (12 of about 30)");
+  EXPECT_EQ(verdict.documents_after, 12);
+  EXPECT_EQ(verdict.documents_needed, 30);
+}
+
+TEST(Verdict, HoldsAChangeAgainstWhatTheLastOneLeft) {
+  // Nulls came with an earlier deployment; the one in question left them as they were.
+  std::vector<double> events = Steps(1000, 1, 301, 38);
+  Timeline timeline = Minutes(1301);
+  timeline.known_changes_unix_s = {kStart + 1000 * 60};
+  EXPECT_EQ(VerdictOf(timeline, 1300, {Shares("a", events, 100)}).state, State::kNoChange);
+  // And it found them gone.
+  events.back() = 1;
+  const Verdict verdict = VerdictOf(timeline, 1300, {Shares("a", events, 100)});
+  ASSERT_EQ(verdict.state, State::kChanged);
+  EXPECT_EQ(verdict.findings[0].direction, Direction::kBetter);
+  EXPECT_NEAR(verdict.findings[0].from, 0.38, 1e-9);
+}
+
+TEST(Verdict, TakesNothingOfMillionsAsStrongEvidence) {
+  // Not one error in two million requests, then eight in four hundred.
+  Series series = Shares("a", Steps(2880, 0, 1, 8), 700);
+  series.weights.back() = 400;
+  EXPECT_EQ(VerdictOf(Minutes(2881), 2880, {series}).state, State::kChanged);
+}
+
+TEST(Verdict, DoesNotCallWhatThePastHasSeenAChange) {
+  // Five minutes of errors every eight hours, and the change falls into one.
+  std::vector<double> events(2900, 0);
+  for (size_t step = 0; step < events.size(); ++step) events[step] = step % 480 < 5 ? 20 : 0;
+  std::vector<Series> family = {Shares("a", events, 100)};
+  for (int i = 0; i < 20; ++i)
+    family.push_back(Shares("quiet " + std::to_string(i), Steps(2900, 1, 0, 0), 100));
+  EXPECT_NE(VerdictOf(Minutes(2900), 2880, family).state, State::kChanged);
+  // Once more than ever before is one.
+  events[2880] = 80;
+  family[0] = Shares("a", events, 100);
+  EXPECT_EQ(VerdictOf(Minutes(2900), 2880, family).state, State::kChanged);
+}
+
+TEST(Verdict, DatesTheChange) {
+  std::vector<double> events = Steps(2880, 1, 15, 1);
+  for (size_t step = 2886; step < events.size(); ++step) events[step] = 40;
+  const Verdict verdict = VerdictOf(Minutes(2895), 2880, {Shares("a", events, 100)}, 900);
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_LE(verdict.findings[0].since_unix_s.first, kStart + 2886 * 60);
+  EXPECT_GT(verdict.findings[0].since_unix_s.second, kStart + 2886 * 60);
+  EXPECT_LT(verdict.findings[0].since_unix_s.second - verdict.findings[0].since_unix_s.first, 300);
+}
+
+TEST(Verdict, SaysAFieldOnce) {
+  // A field that vanished has neither values nor nulls; a type that left for another is one finding.
+  const auto named = [](Series series, const std::string& statistic) {
+    series.subject = "POST /orders request";
+    series.field = "customer.id";
+    series.statistic = statistic;
+    series.signal = series.subject + " " + series.field + " " + statistic;
+    return series;
+  };
+  const Verdict verdict = VerdictOf(Minutes(2881), 2880,
+                                    {named(Shares("", Steps(2880, 100, 1, 2), 100), "type number"),
+                                     named(Shares("", Steps(2880, 0, 1, 98), 100), "type string")});
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].statistic, "type string");
+  EXPECT_EQ(verdict.findings[0].sentence,
+            "POST /orders request customer.id is a string in 0 % → 98 % since 00:00, on 100 documents");
+}
+
+class Family : public testing::TestWithParam<uint64_t> {};
+
+std::vector<std::string> Told(const Verdict& verdict) {
+  std::vector<std::string> told = {std::string(StateCode(verdict.state))};
+  for (const Finding& finding : verdict.findings) {
+    told.push_back(std::string(StateCode(finding.state)) + " " + std::to_string(finding.p_value));
+  }
+  return told;
+}
+
+TEST_P(Family, OrderAndNamesDoNotMatter) {
+  SampleOptions options;
+  options.steps = 401;
+  SampleService service(GetParam(), options);
+  std::vector<Series>& family = service.series();
+  family.push_back(Shares("planted", Steps(400, 1, 1, 30), 60));
+  const std::vector<std::string> told = Told(VerdictOf(service.timeline(), 400, family));
+  EXPECT_EQ(told[0], "changed");
+  std::shuffle(family.begin(), family.end(), std::mt19937_64(GetParam()));
+  for (size_t i = 0; i < family.size(); ++i) {
+    family[i].signal = family[i].subject = "renamed " + std::to_string(i);
+  }
+  EXPECT_EQ(Told(VerdictOf(service.timeline(), 400, family)), told);
+}
+
+TEST_P(Family, AConstantMoreDoesNotMatter) {
+  SampleOptions options;
+  options.steps = 401;
+  SampleService service(GetParam(), options);
+  std::vector<Series>& family = service.series();
+  family.push_back(Shares("planted", Steps(400, 1, 1, 30), 60));
+  const std::vector<std::string> told = Told(VerdictOf(service.timeline(), 400, family));
+  family.push_back(Shares("constant", Steps(400, 0, 1, 0), 60));
+  EXPECT_EQ(Told(VerdictOf(service.timeline(), 400, family)), told);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Family, testing::Range<uint64_t>(1, 6));
+
+}  // namespace
+}  // namespace fieldmark::judge
