@@ -113,6 +113,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Fault{"nulls_300_documents_2_minutes", 60, 2, 60, Rate(300, 0.01, 0.38)},
                     Fault{"nulls_60_documents_2_days", 60, 2880, 60, Rate(60, 0.01, 0.38)},
                     Fault{"errors_400_requests_2_days", 900, 192, 900, Rate(400, 0, 0.03)},
+                    Fault{"errors_400_requests_2_percent", 900, 192, 900, Rate(400, 0, 0.02)},
                     Fault{"field_vanished", 60, 2880, 60, Rate(80, 0.02, 1, "missing")},
                     Fault{"field_new", 60, 2880, 60, Rate(80, 1, 0.02, "missing")},
                     Fault{"field_vanished_10_minutes", 60, 10, 60, Rate(80, 0.02, 1, "missing")},
