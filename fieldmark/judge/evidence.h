@@ -14,9 +14,6 @@
 
 namespace fieldmark::judge {
 
-inline constexpr double kLevelBound =
-    3;  // with short history values may have moved by this factor for no reason
-
 // Decided by amount of data alone, never by effect.
 enum class Standing : uint8_t { kJudged, kNotEnough, kCannotCompare };
 
@@ -57,7 +54,7 @@ struct Evidence {
 
 Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings& settings);
 
-// One for each kind, in rates.cc, volumes in levels' terms, distributions.cc and mixes.cc.
+// Weighs a series of its kind: rates.cc, evidence.cc (levels), distributions.cc and mixes.cc.
 void WeighRate(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence);
 void WeighLevel(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence);
 void WeighDistribution(const Series& series, const Windows& windows, const Settings& settings,

@@ -11,8 +11,7 @@ namespace fieldmark::judge {
 namespace {
 
 constexpr double kMomentsMin = 19;
-constexpr double kRatioBound = 3;     // with short history: a level may have moved by so much for no reason
-constexpr double kShortScale = 0.25;  // and be so uncertain on top
+constexpr double kShortScale = 0.25;  // of the logarithm: what few placebos cannot tell
 constexpr double kShortDof = 8;
 
 struct Level {
@@ -153,7 +152,7 @@ void JudgeByBound(LevelJudgement& judgement, const Transform& transform, double 
   judgement.scale = std::sqrt(kShortScale * kShortScale + sampling + seen_scale * seen_scale);
   // Where no ratio can be formed there is nothing to bound: too little history to say anything.
   if (!transform.logarithmic) return;
-  const double beyond = std::abs(difference) - std::log(kRatioBound);
+  const double beyond = std::abs(difference) - std::log(kLevelBound);
   judgement.p = std::min(1.0, 2 * StudentUpper(beyond / judgement.scale, judgement.dof));
 }
 
@@ -208,7 +207,7 @@ LevelJudgement JudgeLevel(const Series& series, const Windows& windows) {
 double LevelJudgement::Reach(double significance) const {
   double t = 0;
   while (t < 1000 && 2 * StudentUpper(t, dof) > significance) t += 0.05;
-  const double move = (t + 0.84) * scale + (short_history ? std::log(kRatioBound) : 0);
+  const double move = (t + 0.84) * scale + (short_history ? std::log(kLevelBound) : 0);
   if (logarithmic) return std::expm1(std::min(move, 20.0));
   return from != 0 ? move / std::abs(from) : 1;
 }

@@ -8,6 +8,9 @@
 
 namespace fieldmark::judge {
 
+// With short history a level, or the values of a distribution, may have moved by this factor for no reason.
+inline constexpr double kLevelBound = 3;
+
 struct LevelJudgement {
   double from = 0;
   double to = 0;

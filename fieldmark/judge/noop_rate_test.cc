@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <map>
+#include <ostream>
 
 #include "fieldmark/judge/judge.h"
 #include "fieldmark/judge/sample_service.h"
@@ -21,6 +22,8 @@ struct Case {
   size_t changes_a_service;  // at moments spread over what follows the history
   size_t changes;
 };
+
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 
 Case Make(const char* name, int64_t step_s, size_t history, int64_t look_s, size_t signals, size_t each,
           size_t changes) {
@@ -70,9 +73,6 @@ TEST_P(NoopRate, IsWithinTheBudget) {
       judged += verdict.judged;
       signals += service.series().size();
       for (const Finding& finding : verdict.findings) {
-        if (std::getenv("FIELDMARK_NOOP_SAY"))
-          std::printf("%s  %s p=%g q=%g n=%g/%g\n", finding.signal.c_str(), finding.sentence.c_str(),
-                      finding.p_value, finding.q_value, finding.n_before, finding.n_after);
         ++blamed[std::string(StateCode(finding.state)) + " " + finding.statistic];
       }
     }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <functional>
+#include <ostream>
 
 #include "fieldmark/judge/judge.h"
 #include "fieldmark/judge/sample_service.h"
@@ -20,6 +21,8 @@ struct Fault {
   int64_t look_s;
   Planted plant;
 };
+
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 
 Series RateSeries(SampleService& service, size_t steps, size_t change, double documents, double before,
                   double after, const char* statistic = "null") {
