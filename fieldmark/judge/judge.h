@@ -5,7 +5,7 @@
 //   for each signal: judge.Add(series);      // any order; the series may be dropped afterwards
 //   Verdict verdict = judge.Finish();        // false discovery control over the whole family
 //
-// Memory: about 300 bytes a signal kept, not its series.
+// Memory: about 1 kB a signal kept, not its series.
 #pragma once
 
 #include <cstdint>
