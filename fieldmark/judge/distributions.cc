@@ -14,6 +14,9 @@ namespace {
 
 using sketch::Histogram;
 
+// Few different values put a lump of documents on either side of a threshold: its share is rougher than
+// others'.
+constexpr double kDoubt = 2;
 constexpr size_t kQuantiles = 31;
 constexpr size_t kStepsForTails =
     5;  // of the look: the first requests of a new process are slow and are its tail
@@ -177,7 +180,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     const ShareTrack track = TrackOf(series, windows, scale, threshold);
     Part part{threshold, JudgeShare(track, windows), sides.before.Quantile(threshold.quantile),
               sides.after.Quantile(threshold.quantile)};
-    double p = part.judgement.p * parts;
+    double p = kDoubt * parts * part.judgement.p;
     if (part.judgement.test.short_history) {
       // Only the median is sure enough, and of its two sides the one that gained documents.
       if (threshold.quantile != 0.5 || !part.judgement.up) {
@@ -198,7 +201,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     evidence.effect = (part.to - part.from) / Spread(sides.before);
     evidence.quantile = NameOf(threshold.quantile);
   }
-  evidence.tests = parts;
+  evidence.tests = kDoubt * parts;
   const double median = std::abs(sides.before.Quantile(0.5));
   const double spread = settings.distribution_effect_min * Spread(sides.before);
   evidence.reach_min = series.unit == "ms" ? settings.latency_effect_min : median > 0 ? spread / median : 1;
