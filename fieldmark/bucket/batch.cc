@@ -1,11 +1,9 @@
 #include "fieldmark/bucket/batch.h"
 
-#include <zstd.h>
-
 #include <algorithm>
-#include <memory>
 
 #include "fieldmark/base/bytes.h"
+#include "fieldmark/bucket/packed.h"
 
 namespace fieldmark::bucket {
 namespace {
@@ -13,8 +11,9 @@ namespace {
 using profile::Family;
 
 constexpr std::string_view kMagic = "FMBT";
-constexpr int kZstdLevel = 3;  // taste: its default
 constexpr size_t kMemoryFactor = 16;
+constexpr UnpackTexts kUnpackTexts = {"a batch", "send the batch again",
+                                      "send fewer minutes or subjects at a time"};
 constexpr std::array kAllFamilies = {Family::kCounts, Family::kDistributions, Family::kHashed};
 static_assert(kAllFamilies.size() == profile::kFamilies);
 
@@ -90,34 +89,6 @@ Result<Envelope> OpenEnvelope(std::string_view bytes) {
   Result<BatchHeader> header = DecodeHeader(header_bytes);
   if (!header.ok()) return header.error();
   return Envelope{std::move(header).value(), in.Raw(in.remaining())};
-}
-
-// An unpacked body; the caller's to read only.
-struct Body {
-  std::unique_ptr<char[]> bytes;
-  size_t size = 0;
-};
-
-Result<Body> Unpack(std::string_view packed, size_t decoded_bytes_max) {
-  const unsigned long long size = ZSTD_getFrameContentSize(packed.data(), packed.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR) return Damaged("its body");
-  if (size == ZSTD_CONTENTSIZE_UNKNOWN) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "reading a batch: its body's zstd frame does not say how large it is; pack it in one piece"};
-  }
-  if (size > decoded_bytes_max) {
-    return Error{ErrorCode::kTooLarge, "reading a batch: its body unpacks to " + std::to_string(size) +
-                                           " bytes, at most " + std::to_string(decoded_bytes_max) +
-                                           " are taken; send fewer minutes or subjects at a time"};
-  }
-  if (ZSTD_findFrameCompressedSize(packed.data(), packed.size()) != packed.size()) return Damaged("its body");
-  Body body{std::make_unique_for_overwrite<char[]>(size), static_cast<size_t>(size)};
-  // Into one buffer of the declared size zstd needs no window, whatever the frame asks for, and writes no
-  // further.
-  if (ZSTD_decompress(body.bytes.get(), body.size, packed.data(), packed.size()) != body.size) {
-    return Damaged("its body");
-  }
-  return body;
 }
 
 void EncodeBuckets(const Batch& batch, ByteWriter& out) {
@@ -236,24 +207,17 @@ std::string EncodeBatch(const Batch& batch) {
   out.U8(kFormatVersion >> 8);
   out.String(header.bytes());
 
-  std::string packed(ZSTD_compressBound(body.size()), '\0');
-  const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
-  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kZstdLevel);
-  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
-  const size_t size =
-      ZSTD_compress2(context.get(), packed.data(), packed.size(), body.bytes().data(), body.size());
-  FM_DCHECK(ZSTD_isError(size) == 0);
-  out.Raw(std::string_view(packed).substr(0, size));
+  out.Raw(Pack(body.bytes()));
   return std::move(out).Take();
 }
 
 Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max) {
   Result<Envelope> envelope = OpenEnvelope(bytes);
   if (!envelope.ok()) return envelope.error();
-  Result<Body> body = Unpack(envelope->packed, decoded_bytes_max);
+  const Result<Unpacked> body = Unpack(envelope->packed, decoded_bytes_max, kUnpackTexts);
   if (!body.ok()) return body.error();
   const bool hashed = envelope->header.hash_key_id != 0;
-  BucketsDecoder decoder({body->bytes.get(), body->size}, hashed, (kMemoryFactor - 1) * decoded_bytes_max);
+  BucketsDecoder decoder(body->bytes(), hashed, (kMemoryFactor - 1) * decoded_bytes_max);
   Result<Buckets> buckets = decoder.Decode();
   if (!buckets.ok()) return buckets.error();
   return Batch{std::move(envelope->header), std::move(buckets).value()};
