@@ -32,7 +32,7 @@ LATENCY_MS = {"GET /search": 3.0}  # medians; history's clocks are never compare
 LATENCY_MS_DEFAULT = 2.0
 LATENCIES = 4099  # a prime: the pool does not fall into step with it
 TASK_MS = 21.0  # what the background task of an answered POST adds until the application returns
-BATCH_SLOTS = 60
+BATCH_SLOTS = 6  # from about twelve on an outbox would merge minutes
 ATTEMPTS_MAX = 20
 BATCH_TYPE = "application/vnd.fieldmark.batch"
 
