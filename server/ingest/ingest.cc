@@ -7,8 +7,8 @@
 namespace fieldmark::ingest {
 namespace {
 
-// A bucket later than this after the server's clock is a mistake, whatever its source.
-constexpr int64_t kFutureMinutesMax = 10;
+// Beyond it the map starts anew: it saves time only.
+constexpr size_t kKeyIdsMax = 10'000;
 // Nothing that anybody replays happened before the epoch.
 constexpr Minute kEarliestMinute = 0;
 
@@ -50,10 +50,17 @@ Status CheckName(std::string_view what, std::string_view name) {
   return {};
 }
 
+// A label says where a batch comes from; it may be empty.
+Status CheckLabel(std::string_view what, std::string_view label) {
+  return label.empty() ? Status() : CheckName(what, label);
+}
+
 Status CheckHeader(const bucket::BatchHeader& header) {
   FM_RETURN_IF_ERROR(CheckName("service of a batch", header.stream.service));
   FM_RETURN_IF_ERROR(CheckName("environment of a batch", header.stream.environment));
   FM_RETURN_IF_ERROR(CheckName("version of a batch", header.stream.version));
+  FM_RETURN_IF_ERROR(CheckLabel("host of a batch", header.host));
+  FM_RETURN_IF_ERROR(CheckLabel("sdk of a batch", header.sdk));
   if (header.sequence == 0) {
     return Error{ErrorCode::kInvalidArgument, "reading the sequence of a batch: it is 0; count from 1"};
   }
@@ -75,7 +82,7 @@ Status CheckRange(const bucket::Batch& batch, UnixMs attempt) {
 Status CheckMinutes(const bucket::Buckets& buckets, UnixMs now) {
   if (buckets.empty()) return {};
   if (buckets.begin()->first < kEarliestMinute ||
-      buckets.rbegin()->first > MinuteOf(now) + kFutureMinutesMax) {
+      buckets.rbegin()->first > MinuteOf(now) + kEarlyMinutesMax) {
     return Error{
         ErrorCode::kInvalidArgument,
         "placing the minutes of a batch: some lie before 1970 or after now; check the worker's clock"};
@@ -86,6 +93,17 @@ Status CheckMinutes(const bucket::Buckets& buckets, UnixMs now) {
 int64_t RoundToMinutes(int64_t ms) {
   const int64_t half = kMsPerMinute / 2;
   return ms >= 0 ? (ms + half) / kMsPerMinute : -((-ms + half) / kMsPerMinute);
+}
+
+bool IsAstray(const bucket::Buckets& buckets, Minute now) {
+  return !buckets.empty() &&
+         (buckets.begin()->first < now - kLateMinutesMax || buckets.rbegin()->first > now + kEarlyMinutesMax);
+}
+
+void BringBackFuture(bucket::Buckets& buckets, Minute now) {
+  for (auto at = buckets.upper_bound(now + kEarlyMinutesMax); at != buckets.end(); at = buckets.erase(at)) {
+    bucket::MergeBucket(buckets[now], at->second);
+  }
 }
 
 int StatusOf(ErrorCode code) {
@@ -101,16 +119,22 @@ int StatusOf(ErrorCode code) {
 
 }  // namespace
 
-ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms) {
-  if (batch.header.source != bucket::Source::kLive || std::abs(skew_ms) <= kSkewMsIgnored)
-    return ClockFix::kNone;
-  const int64_t minutes = RoundToMinutes(skew_ms);
-  bucket::Buckets shifted;
-  for (auto& [minute, bucket] : batch.buckets) shifted.emplace(minute + minutes, std::move(bucket));
-  batch.buckets = std::move(shifted);
-  if (std::abs(skew_ms) <= kSkewMsShifted) return ClockFix::kShifted;
-  batch.header.stream.version = kBadClockVersion;
-  return ClockFix::kBad;
+ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms, UnixMs now) {
+  if (batch.header.source != bucket::Source::kLive) return ClockFix::kNone;
+  ClockFix fix = ClockFix::kNone;
+  if (std::abs(skew_ms) > kSkewMsIgnored) {
+    fix = std::abs(skew_ms) <= kSkewMsShifted ? ClockFix::kShifted : ClockFix::kBad;
+    const int64_t minutes = RoundToMinutes(skew_ms);
+    bucket::Buckets shifted;
+    for (auto& [minute, bucket] : batch.buckets) shifted.emplace(minute + minutes, std::move(bucket));
+    batch.buckets = std::move(shifted);
+  }
+  if (IsAstray(batch.buckets, MinuteOf(now))) {
+    fix = ClockFix::kBad;
+    BringBackFuture(batch.buckets, MinuteOf(now));
+  }
+  if (fix == ClockFix::kBad) batch.header.stream.version = kBadClockVersion;
+  return fix;
 }
 
 Ingest::Ingest(store::Store& store, Clock clock) : store_(store), clock_(std::move(clock)) {}
@@ -149,33 +173,76 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
   const UnixMs attempt = worker_clock.value_or(batch->header.sent_at_unix_ms);
   if (const Status checked = CheckRange(*batch, attempt); !checked.ok())
     return Reject(422, checked.error().message);
-  const ClockFix fix = FixClock(*batch, now - attempt);
+  const ClockFix fix = FixClock(*batch, now - attempt, now);
   if (const Status placed = CheckMinutes(batch->buckets, now); !placed.ok()) {
     return Reject(422, placed.error().message);
   }
+  const Result<bool> unhashed = TakeOutOtherHashes(*batch);
+  if (!unhashed.ok()) return Postpone(unhashed.error());
   // The store keeps bytes: those of a changed batch are new ones.
-  const std::string fixed_bytes = fix == ClockFix::kNone ? std::string() : bucket::EncodeBatch(*batch);
+  const bool changed = fix != ClockFix::kNone || *unhashed;
+  const std::string changed_bytes = changed ? bucket::EncodeBatch(*batch) : std::string();
   const Result<store::Append> appended =
-      store_.AppendBatch(*batch, fix == ClockFix::kNone ? bytes : std::string_view(fixed_bytes), now);
+      store_.AppendBatch(*batch, changed ? std::string_view(changed_bytes) : bytes, now);
   if (!appended.ok()) {
     const bool at_fault = appended.error().code == ErrorCode::kInvalidArgument;
     return at_fault ? Reject(422, appended.error().message) : Postpone(appended.error());
   }
   if (!writable_.exchange(true)) spdlog::info("batches are taken again");
   (*appended == store::Append::kApplied ? applied_ : duplicate_).fetch_add(1, std::memory_order_relaxed);
-  if (*appended == store::Append::kApplied && fix != ClockFix::kNone) {
-    std::atomic<uint64_t>& fixed = fix == ClockFix::kShifted ? clock_shifted_ : clock_bad_;
-    if (fixed.fetch_add(1, std::memory_order_relaxed) == 0) {
-      spdlog::warn("the clock of host {} is {} s off; its minutes are {}; set its clock", batch->header.host,
-                   (now - attempt) / 1000,
-                   fix == ClockFix::kShifted ? "shifted" : "kept apart as (bad clock)");
+  if (*appended == store::Append::kApplied) {
+    Tell(batch->header, fix, now - attempt);
+    if (*unhashed && unhashed_.fetch_add(1, std::memory_order_relaxed) == 0) {
+      spdlog::warn(
+          "host {} hashes values with another key than this server's: what values occur, and how many, is "
+          "left "
+          "out; unset FIELDMARK_HASH_KEY there",
+          batch->header.host);
     }
   }
   return {200, *appended, "", 0, CurrentTerms()};
 }
 
+Result<bool> Ingest::TakeOutOtherHashes(bucket::Batch& batch) {
+  if (batch.header.hash_key_id == 0) return false;
+  const Result<uint64_t> key_id = KeyIdOf(batch.header.stream);
+  if (!key_id.ok()) return key_id.error();
+  if (batch.header.hash_key_id == *key_id) return false;
+  batch.header.hash_key_id = 0;
+  for (auto& [minute, bucket] : batch.buckets) {
+    for (auto& [name, subject] : bucket) {
+      if (!subject.body) continue;
+      for (auto& [path, field] : subject.body->fields) field.categories = {};
+    }
+  }
+  return true;
+}
+
+Result<uint64_t> Ingest::KeyIdOf(const bucket::Stream& stream) {
+  const std::pair name(stream.environment, stream.service);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = key_ids_.find(name);
+    if (known != key_ids_.end()) return known->second;
+  }
+  const Result<HashKey> key = store_.KeyOf(stream.environment, stream.service);
+  if (!key.ok()) return key.error();
+  const std::lock_guard lock(mutex_);
+  if (key_ids_.size() >= kKeyIdsMax) key_ids_.clear();
+  return key_ids_[name] = key->Id();
+}
+
+void Ingest::Tell(const bucket::BatchHeader& header, ClockFix fix, int64_t skew_ms) {
+  if (fix == ClockFix::kNone) return;
+  const bool shifted = fix == ClockFix::kShifted;
+  if ((shifted ? clock_shifted_ : clock_bad_).fetch_add(1, std::memory_order_relaxed) > 0) return;
+  spdlog::warn(
+      "the clock of host {} is {} s off, or was set while it recorded; its minutes are {}; set its clock",
+      header.host, skew_ms / 1000, shifted ? "shifted" : "kept apart as (bad clock)");
+}
+
 Counters Ingest::counters() const {
-  return {applied_, duplicate_, rejected_, postponed_, clock_shifted_, clock_bad_, writable_};
+  return {applied_, duplicate_, rejected_, postponed_, clock_shifted_, clock_bad_, unhashed_, writable_};
 }
 
 }  // namespace fieldmark::ingest

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/store/store.h"
@@ -17,10 +19,13 @@ namespace fieldmark::ingest {
 
 inline constexpr std::string_view kBatchType = "application/vnd.fieldmark.batch";
 // The version under which data is kept, apart and never judged, whose worker's clock is off by more than a
-// day.
+// day, or was while it recorded.
 inline constexpr std::string_view kBadClockVersion = "(bad clock)";
 inline constexpr int64_t kSkewMsIgnored = 30'000;
 inline constexpr int64_t kSkewMsShifted = 24LL * 3600 * 1000;
+// A live batch with a minute further from the server's clock was recorded while the worker's was elsewhere.
+inline constexpr Minute kLateMinutesMax = 35 * 24 * 60;
+inline constexpr Minute kEarlyMinutesMax = 10;
 inline constexpr size_t kNameBytesMax = 200;
 
 // How workers are to talk to this server; part of every answer.
@@ -51,8 +56,16 @@ struct Counters {
   uint64_t postponed = 0;      // the store could not take it at that moment
   uint64_t clock_shifted = 0;  // batches whose minutes were moved
   uint64_t clock_bad = 0;      // batches kept under kBadClockVersion
+  uint64_t unhashed = 0;       // batches whose hashed summaries, made with another key, were left out
   bool writable = true;        // what the store said the last time
 };
+
+// Moves a live batch to the server's clock, as DESIGN has it: a skew up to 30 s stays, up to a day is shifted
+// by whole minutes, beyond it is shifted and goes to kBadClockVersion. `skew_ms` is the server's clock less
+// the worker's. A clock that was set right between recording and sending left minutes that no shift helps:
+// they go to kBadClockVersion too, those in the future to the minute of `now`, and the batch with them.
+enum class ClockFix : uint8_t { kNone, kShifted, kBad };
+ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms, UnixMs now);
 
 class Ingest {
  public:
@@ -74,18 +87,20 @@ class Ingest {
  private:
   Reply Reject(int status, std::string detail);
   Reply Postpone(const Error& error);
+  // Takes out hashed summaries that were not made with the service's key: merged with those that were, they
+  // would say that every value is new. True when there were any.
+  Result<bool> TakeOutOtherHashes(bucket::Batch& batch);
+  Result<uint64_t> KeyIdOf(const bucket::Stream& stream);
+  // Once of each kind in a process, for whoever runs the server.
+  void Tell(const bucket::BatchHeader& header, ClockFix fix, int64_t skew_ms);
 
   store::Store& store_;
   const Clock clock_;
   std::atomic<uint64_t> applied_{0}, duplicate_{0}, rejected_{0}, postponed_{0}, clock_shifted_{0},
-      clock_bad_{0};
+      clock_bad_{0}, unhashed_{0};
   std::atomic<bool> writable_{true};
+  std::mutex mutex_;                                                 // of key_ids_ alone
+  std::map<std::pair<std::string, std::string>, uint64_t> key_ids_;  // a key never changes
 };
-
-// Moves a live batch to the server's clock, as DESIGN has it: a skew up to 30 s stays, up to a day is shifted
-// by whole minutes, beyond it is shifted and goes to kBadClockVersion. `skew_ms` is the server's clock less
-// the worker's.
-enum class ClockFix : uint8_t { kNone, kShifted, kBad };
-ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms);
 
 }  // namespace fieldmark::ingest

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "fieldmark/bucket/recorder.h"
 #include "server/store/memory_store.h"
 
 namespace fieldmark::ingest {
@@ -138,9 +139,16 @@ INSTANTIATE_TEST_SUITE_P(
                 422},
         Refused{"Future",
                 [] {
-                  return Changed([](Batch& batch) { batch.buckets[kNoon + 60] = batch.buckets[kNoon - 1]; });
+                  return Changed([](Batch& batch) {
+                    batch.header.source = Source::kReplay;
+                    batch.buckets[kNoon + 60] = batch.buckets[kNoon - 1];
+                  });
                 },
                 422},
+        Refused{"LongHost", [] { return Changed([](Batch& batch) { batch.header.host.assign(201, 'x'); }); },
+                422},
+        Refused{"HostThatWritesLines",
+                [] { return Changed([](Batch& batch) { batch.header.host = "a\nb"; }); }, 422},
         Refused{"AbsurdTime",
                 [] { return Changed([](Batch& batch) { batch.header.sent_at_unix_ms = INT64_MAX; }); }, 422}),
     [](const auto& one) { return one.param.name; });
@@ -217,6 +225,72 @@ TEST_F(IngestTest, DoesNotTakeARetryForASlowClock) {
   now_ = kNow + 2 * kHourMs;  // the server was away for two hours
   ASSERT_EQ(Append(MakeBatch(), /*worker_clock=*/now_ - 100).status, 200);
   EXPECT_EQ(RequestsOf("9f2c1ab"), (std::map<Minute, uint64_t>{{kNoon - 1, 7}}));
+}
+
+// Refusing them would not help: the worker would send them again, and everything that follows with them.
+TEST_F(IngestTest, KeepsApartWhatWasRecordedBeforeTheClockWasSet) {
+  const bucket::Bucket seven = MakeBatch().buckets[kNoon - 1];
+  Batch future = MakeBatch(1);
+  future.buckets[kNoon + 600] = future.buckets[kNoon + 601] = seven;
+  ASSERT_EQ(Append(future).status, 200);
+  EXPECT_EQ(RequestsOf(std::string(kBadClockVersion)),
+            (std::map<Minute, uint64_t>{{kNoon - 1, 7}, {kNoon, 14}}));
+
+  Batch past = MakeBatch(2);
+  past.buckets[3] = seven;  // three minutes after a start without a clock
+  ASSERT_EQ(Append(past).status, 200);
+  EXPECT_EQ(RequestsOf(std::string(kBadClockVersion)),
+            (std::map<Minute, uint64_t>{{3, 7}, {kNoon - 1, 14}, {kNoon, 14}}));
+  EXPECT_TRUE(RequestsOf("9f2c1ab").empty());
+  EXPECT_EQ(ingest_.counters().clock_bad, 2u);
+
+  ASSERT_EQ(Append(MakeBatch(3)).status, 200);
+  EXPECT_EQ(RequestsOf("9f2c1ab"), (std::map<Minute, uint64_t>{{kNoon - 1, 7}}));
+}
+
+TEST_F(IngestTest, TakesABacklogOfWeeksAsItIs) {
+  Batch batch = MakeBatch();
+  batch.buckets[kNoon - 34 * 1440] = batch.buckets[kNoon - 1];
+  ASSERT_EQ(Append(batch).status, 200);
+  EXPECT_EQ(RequestsOf("9f2c1ab"), (std::map<Minute, uint64_t>{{kNoon - 34 * 1440, 7}, {kNoon - 1, 7}}));
+}
+
+// A recorded body, hashed with `key`.
+Batch HashedBatch(uint64_t sequence, const HashKey& key) {
+  bucket::Recorder recorder({}, key);
+  bucket::RequestEvent event;
+  event.route = "POST /orders";
+  event.status = 201;
+  event.ended_unix_ms = kNow - kMsPerMinute;
+  event.request = {bucket::BodyState::kCaptured, R"({"status":"paid"})", 17};
+  recorder.Record(event);
+  Batch batch = MakeBatch(sequence);
+  batch.header.hash_key_id = recorder.hash_key_id();
+  batch.buckets = recorder.Drain();
+  return batch;
+}
+
+TEST_F(IngestTest, MergesNoHashesOfAnotherKey) {
+  const auto seen = [this] {
+    store::Query query;
+    query.streams = {{"production", "orders", "9f2c1ab"}};
+    query.subjects = {"POST /orders request"};
+    query.to = 2 * kNoon;
+    const Result<std::vector<store::Slice>> slices = store_.Read(query);
+    EXPECT_EQ(slices->size(), 1u);
+    return slices->at(0).summary.body->fields.at("status");
+  };
+  const HashKey ours = *store_.KeyOf("production", "orders");
+  ASSERT_EQ(Append(HashedBatch(1, ours)).status, 200);
+  EXPECT_FALSE(seen().categories.empty());
+  const auto hashes = seen().categories;
+
+  HashKey other = ours;
+  other.bytes[0] ^= 1;
+  ASSERT_EQ(Append(HashedBatch(2, other)).status, 200);
+  EXPECT_EQ(seen().counts.seen, 2u);
+  EXPECT_EQ(seen().categories, hashes);
+  EXPECT_EQ(ingest_.counters().unhashed, 1u);
 }
 
 TEST_F(IngestTest, LeavesTheClockOfReplayedHistoryAlone) {
