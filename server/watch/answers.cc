@@ -62,6 +62,12 @@ Answer UpAnswer(const Recent& recent, const std::optional<Band>& usual, UnixMs n
   answer.state = AnswerState::kGood;
   answer.word = "Up";
   answer.detail = PerSecond(static_cast<double>(count) / recent.seconds) + ", " + Percent(ratio) + " failed";
+  if (failed > 0 && failed < kFailuresMin && 2 * failed >= count) {
+    // Too few to call it down, and nothing to call it up either.
+    answer.state = AnswerState::kAttention;
+    answer.word = "Some fail";
+    return answer;
+  }
   // One in ten is bad even where it is usual.
   if (failed < kFailuresMin || (ratio <= line && ratio < kFailedBad)) return answer;
   answer.state = ratio >= kFailedBad ? AnswerState::kBad : AnswerState::kAttention;
@@ -95,7 +101,7 @@ Answer SlowAnswer(const Recent& recent, const std::optional<Band>& usual) {
   return answer;
 }
 
-Answer JobsAnswer(const bucket::RunSummary& runs) {
+Answer JobsAnswer(const bucket::RunSummary& runs, const Recent& recent, UnixMs now) {
   Answer answer{"Are jobs failing?", AnswerState::kNoData, "No jobs seen", "no job reported in 24 h", ""};
   const uint64_t finished = runs.succeeded + runs.failed;
   if (runs.started + finished == 0) return answer;
@@ -103,6 +109,11 @@ Answer JobsAnswer(const bucket::RunSummary& runs) {
   if (finished == 0) {
     answer.word = "Running";
     answer.detail = Count(runs.started, "run", "runs") + " started, none finished in 24 h";
+    return answer;
+  }
+  if (runs.failed == 0 && recent.silent) {  // nobody would have told of one that failed since
+    answer.word = "No data";
+    answer.detail += ", " + LastHeard(recent.last_received, now);
     return answer;
   }
   answer.state = runs.failed == 0 ? AnswerState::kGood : AnswerState::kBad;
@@ -292,7 +303,7 @@ Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& stream
   // The first version ever seen is no deployment to ask about.
   const bool deployed = status.verdict->deployment.from_version.has_value();
   status.answers = {UpAnswer(recent, usual->failed_ratio, now), SlowAnswer(recent, usual->latency_ms),
-                    JobsAnswer(*runs),
+                    JobsAnswer(*runs, recent, now),
                     DeploymentAnswer(deployed ? status.verdict : std::optional<DeploymentVerdict>())};
   return status;
 }

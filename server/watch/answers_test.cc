@@ -79,6 +79,35 @@ TEST_F(AnswersTest, SayThatRequestsFail) {
   EXPECT_THAT(status.headline(), HasSubstr("Failing: "));
 }
 
+TEST_F(AnswersTest, AreNotGreenWhenHalfOfAFewRequestsFail) {
+  service_.Run("a", kNoon - 600, kNoon - 5);
+  bucket::Recorder recorder;
+  recorder.Watch((kNoon - 5) * kMsPerMinute, now_);
+  const auto record = [&](uint16_t status, uint64_t times) {
+    bucket::RequestEvent event;
+    event.route = "POST /orders";
+    event.status = status;
+    event.ended_unix_ms = now_ - kMsPerMinute;
+    event.times = times;
+    recorder.Record(event);
+  };
+  record(500, 4);
+  bucket::Batch batch;
+  batch.header.stream = {"production", "orders", "a"};
+  batch.header.instance = {9};
+  const auto append = [&](uint64_t sequence) {
+    batch.header.sequence = sequence;
+    batch.buckets = recorder.Drain();
+    ASSERT_TRUE(store_.AppendBatch(batch, bucket::EncodeBatch(batch), now_).ok());
+  };
+  append(1);
+  EXPECT_EQ(MustOf().answers[0].state, AnswerState::kAttention);
+  EXPECT_EQ(MustOf().answers[0].word, "Some fail");
+  record(200, 5);
+  append(2);
+  EXPECT_EQ(MustOf().answers[0].state, AnswerState::kGood);
+}
+
 TEST_F(AnswersTest, SayThatItIsSlow) {
   service_.Run("a", kNoon - 600, kNoon - 5);
   service_.Run("a", kNoon - 5, kNoon, {.latency_ms = 90});
@@ -125,6 +154,22 @@ TEST_F(AnswersTest, CountJobsOfADay) {
   ASSERT_TRUE(store_.AppendBatch(batch, bucket::EncodeBatch(batch), now_).ok());
   EXPECT_EQ(MustOf().answers[2].state, AnswerState::kBad);
   EXPECT_EQ(MustOf().answers[2].detail, "1 run of 2 failed in 24 h");
+}
+
+TEST_F(AnswersTest, DoNotCallJobsFineThatNobodyReportsAnyMore) {
+  service_.Run("a", kNoon - 60, kNoon);
+  bucket::Recorder recorder;
+  recorder.RecordRun("nightly", (kNoon - 50) * kMsPerMinute, 500, true);
+  bucket::Batch batch;
+  batch.header.stream = {"production", "orders", "a"};
+  batch.header.instance = {9};
+  batch.header.sequence = 1;
+  batch.buckets = recorder.Drain();
+  ASSERT_TRUE(store_.AppendBatch(batch, bucket::EncodeBatch(batch), now_).ok());
+  EXPECT_EQ(MustOf().answers[2].state, AnswerState::kGood);
+  now_ += 10 * kMsPerMinute;
+  EXPECT_EQ(MustOf().answers[2].state, AnswerState::kNoData);
+  EXPECT_EQ(MustOf().answers[2].detail, "0 runs of 1 failed in 24 h, last heard of it 10 min ago");
 }
 
 TEST_F(AnswersTest, ListServicesWorstFirst) {

@@ -1,5 +1,9 @@
 #include "server/watch/compactor.h"
 
+#include <spdlog/spdlog.h>
+
+#include <string>
+
 namespace fieldmark::watch {
 
 Compactor::Compactor(store::Store& store, Clock clock, std::chrono::milliseconds pause)
@@ -20,9 +24,14 @@ bool Compactor::PauseOrClose(std::chrono::milliseconds pause) {
 }
 
 void Compactor::Run() {
+  std::string told;  // what kept the last round from its end
   for (;;) {
-    // A failed round is tried again after the pause; what the store cannot write, ingest reports.
+    // A failed round is tried again after the pause.
     const Result<bool> more = store_.Compact(clock_());
+    const std::string found = more.ok() ? "" : more.error().message;
+    if (found != told && !found.empty()) spdlog::error("{}", found);
+    if (found.empty() && !told.empty()) spdlog::info("batches are folded again");
+    told = found;
     const bool at_once = more.ok() && *more;
     if (PauseOrClose(at_once ? std::chrono::milliseconds(0) : pause_)) return;
   }

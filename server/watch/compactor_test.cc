@@ -1,8 +1,12 @@
 #include "server/watch/compactor.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <sstream>
 
 #include "server/store/memory_store.h"
 
@@ -35,6 +39,41 @@ TEST(CompactorTest, GoesOnWhileThereIsMoreToDoAndAfterAFailure) {
   const Compactor compactor(
       store, [] { return UnixMs{0}; }, std::chrono::milliseconds(1));
   store.WaitForRounds(8);
+}
+
+// Always fails, twice in one way, then in another.
+class BrokenStore : public BusyStore {
+ public:
+  Result<bool> Compact(UnixMs now) override {
+    if (const Result<bool> round = BusyStore::Compact(now); !round.ok()) return round;
+    return Error{ErrorCode::kDataLoss, ++failures_ <= 2 ? "folding: a row is damaged" : "folding: no disk"};
+  }
+
+ private:
+  int failures_ = 0;
+};
+
+TEST(CompactorTest, SaysOnceWhatKeepsItFromFolding) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  {
+    BrokenStore store;
+    const Compactor compactor(
+        store, [] { return UnixMs{0}; }, std::chrono::milliseconds(1));
+    store.WaitForRounds(8);
+  }
+  spdlog::set_default_logger(before);
+  const std::string text = log.str();
+  const auto times = [&](const std::string& what) {
+    size_t count = 0;
+    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(times("a row is damaged"), 2u) << text;  // the disk was full between the two
+  EXPECT_EQ(times("the disk is full"), 1u) << text;
+  EXPECT_EQ(times("no disk"), 1u) << text;
 }
 
 TEST(CompactorTest, ClosesAtOnceDuringItsPause) {
