@@ -42,6 +42,15 @@ class Agent:
         self._start_again_at_s = 0.0
         self._sender: Sender | None = None
 
+    def is_same_service(self, other: object) -> bool:
+        """Whether what ``other`` counts is what this one would: two layers may differ in other settings."""
+        return other is self or (
+            isinstance(other, Agent)
+            and other._service == self._service
+            and other._settings.environment == self._settings.environment
+            and other._settings.url == self._settings.url
+        )
+
     def start(self) -> None:
         """Starts sending, once. Cheap to call again."""
         with self._start_lock:

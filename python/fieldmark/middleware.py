@@ -12,7 +12,10 @@ from time import perf_counter, time_ns
 from typing import Any
 
 from fieldmark import _core
-from fieldmark.agent import HELD_BYTES_MAX, Agent, agent_for
+from fieldmark.agent import Agent, agent_for
+from fieldmark.bodies import Body
+from fieldmark.connection import Connection
+from fieldmark.errors import type_name
 from fieldmark.logs import logger
 from fieldmark.routes import route_of
 from fieldmark.settings import SettingsError, resolve, service_name
@@ -24,11 +27,6 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NONE = _core.BODY_NONE
-_CAPTURED = _core.BODY_CAPTURED
-_NOT_JSON = _core.BODY_NOT_JSON
-_COMPRESSED = _core.BODY_COMPRESSED
-_NOT_CAPTURED = _core.BODY_NOT_CAPTURED
-_BODY_BYTES_MAX = _core.BODY_BYTES_MAX
 
 
 class FieldmarkMiddleware:
@@ -70,18 +68,23 @@ class FieldmarkMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if kind != "http" or self._disabled:
-            if kind == "lifespan" and not self._disabled:
-                send = self._flushing(scope, send)
+        if kind == "lifespan":
+            await self.app(scope, receive, send if self._disabled else self._flushing(scope, send))
+            return
+        if self._disabled or (kind != "http" and kind != "websocket"):
             await self.app(scope, receive, send)
             return
         agent = self._agent
         if agent is None or not agent.started:
             agent = self._begin(scope)
-        if agent is None or scope.get("fieldmark.agent") is agent:  # the second of two layers counts nothing twice
+        other = scope.get("fieldmark.agent")
+        if agent is None or (other is not None and agent.is_same_service(other)):  # two layers count nothing twice
             await self.app(scope, receive, send)
             return
         scope["fieldmark.agent"] = agent
+        if kind == "websocket":
+            await self._connect(agent, scope, receive, send)
+            return
         exchange = _Exchange(agent, scope, receive, send)
         try:
             await self.app(scope, exchange.receive, exchange.send)
@@ -89,6 +92,15 @@ class FieldmarkMiddleware:
             exchange.finish(error)
             raise
         exchange.finish(None)
+
+    async def _connect(self, agent: Agent, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = Connection(agent, scope, send)
+        try:
+            await self.app(scope, receive, connection.send)
+        except BaseException as error:
+            connection.finish(error)
+            raise
+        connection.finish(None)
 
     def _begin(self, scope: Scope) -> Agent | None:
         """Starts watching in this process. None when that cannot be."""
@@ -148,9 +160,9 @@ class _Exchange:
         self._first_byte_s = 0.0
         self._last_byte_s = 0.0
         self._cancelled = False
-        self._request: _Body | None = None
+        self._request: Body | None = None
         self._request_complete = False
-        self._response: _Body | None = None
+        self._response: Body | None = None
         self._response_complete = False
         self._response_headers: Any = ()
 
@@ -161,7 +173,7 @@ class _Exchange:
                 chunk = message.get("body")
                 if chunk:
                     if self._request is None:
-                        self._request = _Body(self._agent, self._scope["headers"])
+                        self._request = Body(self._agent, self._scope["headers"])
                     self._request.add(chunk)
                 self._request_complete = not message.get("more_body", False)
             elif message["type"] == "http.disconnect" and not self._response_complete:
@@ -177,9 +189,9 @@ class _Exchange:
             if kind == "http.response.body":
                 # Read before it is passed on: a layer outside of us may compress it in place.
                 chunk = message.get("body")
-                if chunk:
+                if chunk and self._scope["method"] != "HEAD":  # of which the server sends no body on
                     if self._response is None:
-                        self._response = _Body(self._agent, self._response_headers)
+                        self._response = Body(self._agent, self._response_headers)
                     self._response.add(chunk)
                 if not message.get("more_body", False):
                     return self._send_last(message)
@@ -188,7 +200,7 @@ class _Exchange:
                 self._response_headers = message.get("headers", ())
                 self._first_byte_s = perf_counter()
             elif kind == "http.response.pathsend":
-                self._response = _Body(self._agent, self._response_headers)
+                self._response = Body(self._agent, self._response_headers)
                 self._response.skip()
                 return self._send_last(message)
         except Exception as error:
@@ -197,8 +209,9 @@ class _Exchange:
 
     async def _send_last(self, message: Message) -> None:
         await self._send(message)
-        self._last_byte_s = perf_counter()
-        self._response_complete = True
+        if not self._cancelled:  # else a layer ends the response for a client that is gone
+            self._last_byte_s = perf_counter()
+            self._response_complete = True
 
     def finish(self, error: BaseException | None) -> None:
         """After the application returned or raised. Never raises."""
@@ -209,7 +222,7 @@ class _Exchange:
                 if isinstance(error, asyncio.CancelledError):
                     self._cancelled = True
                 else:
-                    exception = _type_name(error)
+                    exception = type_name(error)
                     if self._status == 0 and isinstance(error, Exception):
                         self._status = 500  # what every server answers for an application that raised
             started_s = self._started_s
@@ -237,99 +250,3 @@ class _Exchange:
                 self._request.release()
             if self._response is not None:
                 self._response.release()
-
-
-def _type_name(error: BaseException) -> str:
-    """Of the exception itself where a task group wraps it alone, as older Starlette does for streams."""
-    for _ in range(8):  # no more than anyone nests, and an end for a group that holds itself
-        inside: Any = getattr(error, "exceptions", None)
-        if not isinstance(inside, (tuple, list)) or len(inside) != 1 or not isinstance(inside[0], BaseException):
-            break
-        error = inside[0]
-    return type(error).__qualname__
-
-
-class _Body:
-    """The bytes of one body, kept while they may be profiled."""
-
-    __slots__ = ("_agent", "_first", "_held", "_rest", "_state", "size")
-
-    def __init__(self, agent: Agent, headers: Any) -> None:
-        self._agent = agent
-        self._state = _state_by_headers(headers)
-        self._first: bytes | None = None
-        self._rest: list[bytes] | None = None  # most bodies come in one piece
-        self._held = 0
-        self.size = 0  # bytes that passed
-
-    def add(self, chunk: bytes) -> None:
-        size = len(chunk)
-        self.size += size
-        if self._state != _CAPTURED:
-            return
-        agent = self._agent
-        if self.size > _BODY_BYTES_MAX or agent.held_bytes + size > HELD_BYTES_MAX:
-            self.skip()
-            return
-        agent.held_bytes += size
-        self._held += size
-        if type(chunk) is not bytes:
-            chunk = bytes(chunk)
-        if self._first is None:
-            self._first = chunk
-        elif self._rest is None:
-            self._rest = [chunk]
-        else:
-            self._rest.append(chunk)
-
-    def skip(self) -> None:
-        """Not to be profiled after all."""
-        if self._state == _CAPTURED:
-            self._state = _NOT_CAPTURED
-        self.release()
-
-    def state_at_end(self, complete: bool) -> int:
-        return _NOT_CAPTURED if self._state == _CAPTURED and not complete else self._state
-
-    def content(self) -> bytes:
-        if self._rest is None:
-            return self._first or b""
-        return b"".join([self._first or b"", *self._rest])
-
-    def release(self) -> None:
-        self._agent.held_bytes -= self._held
-        self._held = 0
-        self._first = self._rest = None
-
-
-_content_types: dict[bytes, bool] = {}
-_CONTENT_TYPES_MAX = 256  # clients choose them
-
-
-def _state_by_headers(headers: Any) -> int:
-    """Captured, not JSON, or compressed."""
-    content_type = encoding = b""
-    if not isinstance(headers, (list, tuple)):
-        return _NOT_JSON  # reading an iterator would take it away from the server
-    for name, value in headers:
-        size = len(name)  # of the two names we look for; most others end here
-        if size == 12:
-            if name == b"content-type" or name.lower() == b"content-type":
-                content_type = value
-        elif size == 16 and name.lower() == b"content-encoding":
-            encoding = value
-    json = _content_types.get(content_type)
-    if json is None:
-        json = _is_json(content_type)
-        if len(_content_types) < _CONTENT_TYPES_MAX:
-            _content_types[bytes(content_type)] = json
-    if not json:
-        return _NOT_JSON
-    return _COMPRESSED if encoding and encoding.strip().lower() != b"identity" else _CAPTURED
-
-
-def _is_json(content_type: bytes) -> bool:
-    """``application/json`` and what says it is JSON by its suffix; streams of many documents are not one."""
-    essence = content_type.partition(b";")[0].strip().lower()
-    kind, _, name = essence.partition(b"/")
-    return essence in (b"application/json", b"text/json") or (kind == b"application" and name.endswith(b"+json"))

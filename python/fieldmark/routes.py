@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 UNMATCHED = "(unmatched)"
+WEBSOCKET = "WEBSOCKET"  # stands for the method, which a handshake does not have
 
 # Others reach an application only where a client made them up: they must not make names.
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
+_METHODS = frozenset(
+    {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "QUERY", WEBSOCKET}
+)
 
 
 # What a route was named, by the identity of the objects that named it, which are kept so that no other takes theirs.
@@ -17,14 +20,14 @@ _NAMES_MAX = 4_096  # applications that make routes by the request exist
 
 
 def route_of(scope: Mapping[str, Any]) -> str:
-    """``POST /orders/{id}``, or ``(unmatched)``."""
+    """``POST /orders/{id}``, ``WEBSOCKET /feed``, or ``(unmatched)``."""
     route = scope.get("route")
     if route is None or "app_root_path" in scope:  # what a mount adds lies in the scope alone
         return _name(scope)
     context = scope.get("fastapi")
     if context is not None:
         context = context.get("effective_route_context")
-    key = (id(route), id(context), scope["method"])
+    key = (id(route), id(context), scope.get("method", WEBSOCKET))
     known = _names.get(key)
     if known is not None:
         return known[0]
@@ -38,7 +41,7 @@ def _name(scope: Mapping[str, Any]) -> str:
     template = _template(scope)
     if template is None:
         return UNMATCHED
-    method = scope["method"]
+    method = scope.get("method", WEBSOCKET)
     return f"{method if method in _METHODS else '(other)'} {template}"
 
 
@@ -46,7 +49,7 @@ def _template(scope: Mapping[str, Any]) -> str | None:
     route = scope.get("route")
     path = _effective_path(scope, route)
     if path is None and route is not None:
-        if hasattr(route, "routes"):  # a mount, whose own path is already in the prefix
+        if hasattr(route, "routes") and hasattr(route, "path"):  # a mount, whose own path is already in the prefix
             return _mount_prefix(scope, "") + "/{path}"
         path = _path_of(route)
     if path is None:

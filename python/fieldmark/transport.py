@@ -28,6 +28,7 @@ from fieldmark.settings import Settings
 FORMAT = 1  # of a batch: the newest this package writes
 INTERVAL_S_DEFAULT = 5.0
 INTERVAL_S_RANGE = (0.2, 60.0)
+FIRST_ROUND_S_MAX = 1.0  # by chance: workers that start together do not send together
 BACKOFF_S_MAX = 60.0
 RETRY_AFTER_S_MAX = 300.0
 REQUEST_SECONDS_MAX = 5.0
@@ -146,7 +147,7 @@ class Sender:
         self.flush(seconds_max)
 
     def _run(self) -> None:
-        delay_s = random.uniform(0, 1)  # workers that start together do not send together
+        delay_s = random.uniform(0, FIRST_ROUND_S_MAX)
         while True:
             self._wake.wait(delay_s)
             self._wake.clear()

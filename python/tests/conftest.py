@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from fieldmark import agent
+from fieldmark import agent, transport
 from support import Collector
 
 
@@ -23,6 +23,7 @@ def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees another's agents, nor settings of the shell that runs the tests."""
     for name in ("URL", "TOKEN", "SERVICE", "ENVIRONMENT", "VERSION", "HASH_KEY", "DISABLED"):
         monkeypatch.delenv(f"FIELDMARK_{name}", raising=False)
+    monkeypatch.setattr(transport, "FIRST_ROUND_S_MAX", 0.02)
     agent._agents.clear()
     yield
     for each in list(agent._agents.values()):

@@ -1,0 +1,587 @@
+"""What applications, clients and servers do at the edges of the protocol: bytes stay the same, counts are right.
+
+Each case that goes over the wire is served twice by a real uvicorn, with us and without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Host, Mount, Route, Router
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from fieldmark import FieldmarkMiddleware, agent, bodies
+from support import Collector, serving
+
+JSON = {"content-type": "application/json"}
+Call = Callable[[Request], Awaitable[Response]]
+
+
+class Refused(Exception):
+    pass
+
+
+def watched(app: Any, collector: Collector, service: str, **settings: Any) -> Any:
+    app.add_middleware(FieldmarkMiddleware, service=service, url=collector.url, version="v1", **settings)
+    return app
+
+
+def agent_of(service: str) -> agent.Agent:
+    return next(each for (_, name), each in agent._agents.items() if name == service)
+
+
+def edges() -> FastAPI:
+    """Endpoints at the edges."""
+    app = FastAPI()
+
+    @app.get("/empty")
+    async def empty() -> Response:
+        return Response(status_code=204)
+
+    @app.get("/unchanged")
+    async def unchanged() -> Response:
+        return Response(status_code=304, headers={"etag": '"1"'})
+
+    @app.api_route("/json", methods=["GET", "HEAD"])
+    async def answer() -> dict[str, int]:
+        return {"a": 1}
+
+    @app.post("/unread")
+    async def unread() -> Response:
+        return Response("too much", status_code=413)
+
+    @app.post("/raw")
+    async def raw(request: Request) -> Response:
+        return Response(await request.body(), media_type="application/json")
+
+    @app.get("/events")
+    async def events() -> StreamingResponse:
+        async def lines() -> AsyncIterator[bytes]:
+            for number in range(3):
+                yield b'data: {"number": %d}\n\n' % number
+
+        return StreamingResponse(lines(), media_type="text/event-stream")
+
+    @app.get("/endless")
+    async def endless() -> StreamingResponse:
+        async def lines() -> AsyncIterator[bytes]:
+            while True:
+                yield b'data: {"a": 1}\n\n'
+                await asyncio.sleep(0.005)
+
+        return StreamingResponse(lines(), media_type="text/event-stream")
+
+    @app.get("/gone")
+    async def gone() -> None:
+        raise HTTPException(410, detail={"reason": "old"})
+
+    @app.get("/handled")
+    async def handled() -> None:
+        raise Refused
+
+    @app.exception_handler(Refused)
+    async def on_refused(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"handled": True}, status_code=409)
+
+    return app
+
+
+def talk(base: str, sent: bytes, then: bytes = b"") -> bytes:
+    """All bytes that the server answers; ``then`` is sent once the first of them are here."""
+    host, port = base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while chunk := connection.recv(1 << 16):
+            answer += chunk
+            if then:
+                connection.sendall(then)
+                then = b""
+        return answer
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "host: shop", "connection: close", *lines, "", ""]).encode()
+
+
+def same_with_us(
+    app: Callable[[], Any], collector: Collector, service: str, use: Callable[[str], Any], **how: Any
+) -> Any:
+    """What ``use`` finds at a server's address; the same with and without us."""
+    with serving(app(), **how) as bare:
+        expected = use(bare)
+    with serving(watched(app(), collector, service), **how) as with_us:
+        found = use(with_us)
+    assert found == expected
+    collector.wait_until(lambda c: bool(set(c.subjects()) - {""}))
+    assert agent_of(service).faults == 0
+    assert agent_of(service).held_bytes == 0
+    return found
+
+
+# ------------------------------------------------------------------ HTTP
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_a_client_that_waits_is_told_to_continue_when_the_application_reads(
+    http: str, collector: Collector, service: str
+) -> None:
+    ask = head("POST", "/raw", "content-type: application/json", "expect: 100-continue", "content-length: 8")
+    answer = same_with_us(edges, collector, service, lambda base: talk(base, ask, b'{"a": 1}'), http=http)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n")
+    assert answer.endswith(b'{"a": 1}')
+    assert collector.body("POST /raw request")["documents"] == 1
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_a_client_that_waits_is_not_asked_for_a_body_that_the_application_does_not_read(
+    http: str, collector: Collector, service: str
+) -> None:
+    ask = head("POST", "/unread", "content-type: application/json", "expect: 100-continue", "content-length: 8")
+    answer = same_with_us(edges, collector, service, lambda base: talk(base, ask), http=http)
+    assert b"100 Continue" not in answer
+    assert collector.requests("POST /unread") == {413: 1}
+    assert "POST /unread request" not in collector.subjects()
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_a_body_in_chunks_is_one_document(http: str, collector: Collector, service: str) -> None:
+    ask = head("POST", "/raw", "content-type: application/json", "transfer-encoding: chunked")
+    chunks = b'3\r\n{"a\r\n1\r\n"\r\n4\r\n: 1}\r\n0\r\n\r\n'
+    answer = same_with_us(edges, collector, service, lambda base: talk(base, ask + chunks), http=http)
+    assert answer.endswith(b'{"a": 1}')
+    assert collector.body("POST /raw request")["fields"]["a"]["integers"] == 1
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("HEAD", "/json", 200),
+        ("HEAD", "/nowhere", 404),
+        ("HEAD", "/empty", 405),
+        ("GET", "/empty", 204),
+        ("GET", "/unchanged", 304),
+    ],
+)
+def test_a_response_without_a_body_has_none(
+    http: str, method: str, path: str, status: int, collector: Collector, service: str
+) -> None:
+    answer = same_with_us(edges, collector, service, lambda base: talk(base, head(method, path)), http=http)
+    assert answer.endswith(b"\r\n\r\n")
+    (name,) = set(collector.subjects()) - {""}
+    request = collector.subjects()[name]["request"]
+    assert request["by_status"] == {status: 1}
+    assert (request["first_byte"], request["last_byte"]) == (1, 1)
+
+
+def test_an_exception_that_is_handled_is_an_answer(collector: Collector, service: str) -> None:
+    def use(base: str) -> list[tuple[int, bytes]]:
+        return [(r.status_code, r.content) for r in (httpx.get(base + path) for path in ("/gone", "/handled"))]
+
+    assert [status for status, _ in same_with_us(edges, collector, service, use)] == [410, 409]
+    collector.wait_until(lambda c: c.requests("GET /handled") == {409: 1})
+    assert collector.subjects()["GET /gone"]["request"]["by_exception"] == {}
+    assert collector.subjects()["GET /handled"]["request"]["by_exception"] == {}
+    assert collector.body("GET /gone response 4xx")["fields"]["detail.reason"]["seen"] == 1
+
+
+def test_server_sent_events_pass_as_they_come_and_are_not_profiled(collector: Collector, service: str) -> None:
+    answer = same_with_us(edges, collector, service, lambda base: talk(base, head("GET", "/events")))
+    assert answer.count(b"data: ") == 3
+    assert collector.body("GET /events response 2xx")["not_json"] == 1
+
+
+def test_a_client_that_leaves_an_endless_stream_is_counted_as_cancelled(collector: Collector, service: str) -> None:
+    with serving(watched(edges(), collector, service)) as base:
+        with httpx.stream("GET", f"{base}/endless") as response:
+            next(response.iter_bytes())
+        collector.wait_until(lambda c: "GET /endless" in c.subjects())
+    request = collector.subjects()["GET /endless"]["request"]
+    assert (request["by_status"], request["cancelled"], request["last_byte"]) == ({200: 1}, 1, 0)
+
+
+def test_a_client_that_stops_in_the_middle_of_its_body_is_counted_as_cancelled(
+    collector: Collector, service: str
+) -> None:
+    with serving(watched(edges(), collector, service)) as base:
+        host, port = base.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(head("POST", "/raw", "content-type: application/json", "content-length: 99") + b'{"a":')
+        collector.wait_until(lambda c: "POST /raw" in c.subjects())
+    assert collector.subjects()["POST /raw"]["request"]["cancelled"] == 1
+    body = collector.body("POST /raw request")
+    assert (body["not_captured"], body["documents"]) == (1, 0)
+    assert agent_of(service).held_bytes == 0
+    assert agent_of(service).faults == 0
+
+
+# ------------------------------------------------------------------ compressed bodies
+
+
+DOCUMENT = b'{"customer": {"phone": null}}'
+RAW_DEFLATE = zlib.compressobj(wbits=-15)
+PACKED = [
+    ("gzip", gzip.compress(DOCUMENT), "documents"),
+    ("GZip", gzip.compress(DOCUMENT), "documents"),
+    ("x-gzip", gzip.compress(DOCUMENT), "documents"),
+    ("deflate", zlib.compress(DOCUMENT), "documents"),
+    ("deflate", RAW_DEFLATE.compress(DOCUMENT) + RAW_DEFLATE.flush(), "compressed"),
+    ("gzip", gzip.compress(b"not json"), "malformed"),
+    ("gzip", gzip.compress(DOCUMENT)[:-9], "compressed"),
+    ("gzip", gzip.compress(DOCUMENT) + gzip.compress(DOCUMENT), "compressed"),
+    ("gzip", b"no gzip at all", "compressed"),
+    ("gzip", gzip.compress(b"[" + b" " * (100 << 20) + b"]"), "compressed"),
+    ("gzip, gzip", gzip.compress(gzip.compress(DOCUMENT)), "compressed"),
+    ("br", b"\x0b\x02\x80{}\x03", "compressed"),
+    ("zstd", b"(\xb5/\xfd \x02\x11\x00\x00{}", "compressed"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "packed", "counts_as"), PACKED)
+def test_a_compressed_body_is_unpacked_within_limits_or_said_to_be_compressed(
+    encoding: str, packed: bytes, counts_as: str, collector: Collector, service: str
+) -> None:
+    def use(base: str) -> bytes:
+        return httpx.post(f"{base}/raw", content=packed, headers={**JSON, "content-encoding": encoding}).content
+
+    assert same_with_us(edges, collector, service, use) == packed
+    counted = collector.body("POST /raw request")
+    kinds = ("documents", "malformed", "not_json", "compressed", "not_captured")
+    assert {kind: counted[kind] for kind in kinds if counted[kind]} == {counts_as: 1}
+    if counts_as == "documents":
+        assert counted["fields"]["customer.phone"]["nulls"] == 1
+
+
+def test_a_layer_inside_that_compresses_does_not_hide_the_body(collector: Collector, service: str) -> None:
+    def packing() -> FastAPI:
+        app = edges()
+        app.add_middleware(GZipMiddleware, minimum_size=1)
+        return app
+
+    ask = head("GET", "/json", "accept-encoding: gzip")
+    answer = same_with_us(packing, collector, service, lambda base: len(talk(base, ask)))
+    assert answer > 0
+    assert collector.body("GET /json response 2xx")["fields"]["a"]["integers"] == 1
+
+
+def test_no_more_is_unpacked_than_the_limit() -> None:
+    at_limit = b"x" * bodies.UNPACKED_BYTES_MAX
+    assert bodies._unpacked(gzip.compress(at_limit)) == at_limit
+    assert bodies._unpacked(gzip.compress(at_limit + b"x")) is None
+
+
+# ------------------------------------------------------------------ WebSockets
+
+
+def sockets() -> FastAPI:
+    app = FastAPI()
+    router = APIRouter(prefix="/feeds")
+
+    @app.websocket("/echo/{name}")
+    @router.websocket("/{name}")
+    async def echo(socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            while True:
+                await socket.send_text(await socket.receive_text())
+        except WebSocketDisconnect:
+            pass
+
+    @app.websocket("/refused")
+    async def refused(socket: WebSocket) -> None:
+        await socket.close(4001)
+
+    @app.websocket("/denied")
+    async def denied(socket: WebSocket) -> None:
+        await socket.send_denial_response(JSONResponse({"secret": "payload"}, status_code=429))
+
+    @app.websocket("/broken")
+    async def broken(socket: WebSocket) -> None:
+        raise Refused
+
+    @app.websocket("/breaks")
+    async def breaks(socket: WebSocket) -> None:
+        await socket.accept()
+        raise Refused
+
+    app.include_router(router, prefix="/api")
+    return app
+
+
+def converse(base: str, path: str) -> list[Any]:
+    """What a client sees: the status of the handshake, echoes, the code of the end."""
+    try:
+        with connect(base.replace("http", "ws") + path) as client:
+            try:
+                client.send('{"secret": 1}')
+                echoed = client.recv(timeout=20)
+            except Exception as error:
+                return [101, type(error).__name__]
+        return [101, echoed, client.close_code]
+    except InvalidStatus as refused:
+        return [refused.response.status_code, refused.response.body]
+
+
+@pytest.mark.parametrize("websockets", ["websockets", "websockets-sansio"])
+@pytest.mark.parametrize(
+    ("path", "name", "status", "exceptions"),
+    [
+        ("/echo/7", "WEBSOCKET /echo/{name}", 101, {}),
+        ("/api/feeds/7", "WEBSOCKET /api/feeds/{name}", 101, {}),
+        ("/refused", "WEBSOCKET /refused", 403, {}),
+        ("/denied", "WEBSOCKET /denied", 429, {}),
+        ("/broken", "WEBSOCKET /broken", 500, {"Refused": 1}),
+        ("/breaks", "WEBSOCKET /breaks", 101, {"Refused": 1}),
+        ("/nowhere", "(unmatched)", 403, {}),
+    ],
+)
+def test_a_websocket_is_counted_and_never_profiled(
+    websockets: str, path: str, name: str, status: int, exceptions: dict[str, int], collector: Collector, service: str
+) -> None:
+    seen = same_with_us(sockets, collector, service, lambda base: converse(base, path), ws=websockets)
+    assert seen[0] == status
+    (only,) = set(collector.subjects()) - {""}
+    request = collector.subjects()[only]["request"]
+    assert (only, request["by_status"], request["by_exception"]) == (name, {status: 1}, exceptions)
+    assert (request["last_byte"], request["app_return"]) == (0, 0)
+    assert not any(b"secret" in batch for batch in collector.attempts)
+
+
+# ------------------------------------------------------------------ routes
+
+
+async def answer(request: Request) -> Response:
+    return JSONResponse({"a": 1})
+
+
+def many_routes() -> Starlette:
+    deep = FastAPI()
+    inner, outer = APIRouter(prefix="/inner"), APIRouter(prefix="/outer")
+    inner.get("/{number:int}")(lambda number: number)
+    inner.get("/files/{rest:path}")(lambda rest: rest)
+    outer.include_router(inner, prefix="/v1")
+    deep.include_router(outer, prefix="/api")
+    return Starlette(
+        routes=[
+            Host("{tenant}.example.org", app=Router([Route("/in/{value}", answer)])),
+            Host("api.test", app=Starlette(routes=[Route("/only/here", answer)])),
+            Mount("/sub", app=deep),
+            Mount("/group", routes=[Mount("/{kind}", routes=[Route("/item/{number}", answer)])]),
+            Route("/slash/", answer, methods=["GET", "POST"]),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "path", "name", "status"),
+    [
+        ("GET", "acme.example.org", "/in/7", "GET /in/{value}", 200),
+        ("GET", "acme.example.org", "/secret", "(unmatched)", 404),
+        ("GET", "api.test", "/only/here", "GET /only/here", 200),
+        ("GET", "other", "/only/here", "(unmatched)", 404),
+        ("GET", "other", "/sub/api/outer/v1/inner/7", "GET /sub/api/outer/v1/inner/{number}", 200),
+        ("GET", "other", "/sub/api/outer/v1/inner/files/a/b/c", "GET /sub/api/outer/v1/inner/files/{rest}", 200),
+        ("GET", "other", "/sub/api/outer/v1/inner/seven", "GET /sub/{path}", 404),
+        ("POST", "other", "/sub/api/outer/v1/inner/7", "POST /sub/api/outer/v1/inner/{number}", 405),
+        ("GET", "other", "/group/red/item/7", "GET /group/{kind}/item/{number}", 200),
+        ("GET", "other", "/slash/", "GET /slash/", 200),
+        ("GET", "other", "/slash", "(unmatched)", 307),
+    ],
+)
+def test_a_route_is_named_by_its_whole_template(
+    method: str, host: str, path: str, name: str, status: int, collector: Collector, service: str
+) -> None:
+    def use(base: str) -> int:
+        return httpx.request(method, base + path, headers={"host": host}).status_code
+
+    assert same_with_us(many_routes, collector, service, use) == status
+    assert collector.requests(name) == {status: 1}, collector.summary()
+
+
+# ------------------------------------------------------------------ beside other middleware
+
+
+async def onward(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    return await call_next(request)
+
+
+async def reads_first(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    await request.body()
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("dispatch", [onward, reads_first])
+@pytest.mark.parametrize("where", ["above", "below", "both"])
+def test_a_base_http_middleware_above_or_below_changes_no_count(
+    where: str, dispatch: Any, collector: Collector, service: str
+) -> None:
+    app = edges()
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise ZeroDivisionError
+
+    if where != "above":
+        app.add_middleware(BaseHTTPMiddleware, dispatch=dispatch)
+    watched(app, collector, service)
+    if where != "below":
+        app.add_middleware(BaseHTTPMiddleware, dispatch=dispatch)
+    with serving(app) as base:
+        assert httpx.post(f"{base}/raw", content=DOCUMENT, headers=JSON).content == DOCUMENT
+        assert httpx.get(f"{base}/fails").status_code == 500
+        with httpx.stream("GET", f"{base}/endless") as response:
+            next(response.iter_bytes())
+        collector.wait_until(lambda c: len(set(c.subjects()) & {"POST /raw", "GET /fails", "GET /endless"}) == 3)
+    assert collector.body("POST /raw request")["fields"]["customer.phone"]["nulls"] == 1
+    assert collector.body("POST /raw response 2xx")["documents"] == 1
+    assert collector.subjects()["GET /fails"]["request"]["by_exception"] == {"ZeroDivisionError": 1}
+    assert collector.requests("GET /fails") == {500: 1}
+    endless = collector.subjects()["GET /endless"]["request"]
+    assert (endless["by_status"], endless["cancelled"], endless["last_byte"]) == ({200: 1}, 1, 0)
+    assert (agent_of(service).faults, agent_of(service).held_bytes) == (0, 0)
+
+
+def test_two_layers_of_other_settings_still_count_once(collector: Collector, service: str) -> None:
+    app = FastAPI(title=service)
+    app.get("/a")(lambda: {"a": 1})
+    sub = FastAPI(title=service)
+    sub.get("/b")(lambda: {"b": 1})
+    app.mount("/sub", sub)
+    for each in (app, sub):
+        each.add_middleware(FieldmarkMiddleware, url=collector.url, version="v1")
+    app.add_middleware(FieldmarkMiddleware, service=service, url=collector.url, version="v2")
+    with serving(app) as base:
+        httpx.get(f"{base}/a")
+        httpx.get(f"{base}/sub/b")
+    collector.wait_until(lambda c: len(set(c.subjects()) & {"GET /a", "GET /sub/b"}) == 2)
+    assert (collector.requests("GET /a"), collector.requests("GET /sub/b")) == ({200: 1}, {200: 1})
+
+
+def test_two_services_in_one_process_each_count_their_own(collector: Collector, service: str) -> None:
+    app, sub = edges(), edges()
+    app.mount("/sub", sub)
+    watched(app, collector, service)
+    watched(sub, collector, f"{service}-inner")
+    with serving(app) as base:
+        httpx.get(f"{base}/json")
+        httpx.get(f"{base}/sub/json")
+        collector.wait_until(lambda c: "GET /sub/json" in by_service(c).get(f"{service}-inner", {}))
+    collector.wait_until(lambda c: len(by_service(c).get(service, {})) == 2)
+    assert set(by_service(collector)[service]) == {"GET /json", "GET /sub/json"}
+
+
+def by_service(collector: Collector) -> dict[str, dict[str, Any]]:
+    """Requests by service and route."""
+    found: dict[str, dict[str, Any]] = {}
+    for batch in list(collector.applied.values()):
+        for subjects in batch["minutes"].values():
+            for name, subject in subjects.items():
+                if "request" in subject:
+                    found.setdefault(batch["service"], {})[name] = subject["request"]
+    return found
+
+
+# ------------------------------------------------------------------ without a server
+
+
+def test_starlette_s_test_client_sees_no_difference(collector: Collector, service: str) -> None:
+    with TestClient(watched(edges(), collector, service)) as client:
+        assert client.get("/json").json() == {"a": 1}
+        assert client.head("/json").content == b""
+        assert client.post("/raw", content=DOCUMENT, headers=JSON).content == DOCUMENT
+    with TestClient(watched(sockets(), collector, service)) as client, client.websocket_connect("/echo/7") as ws:
+        ws.send_text("a")
+        assert ws.receive_text() == "a"
+    broken = FastAPI()
+
+    @broken.get("/refused")
+    async def refused() -> None:
+        raise Refused
+
+    with TestClient(watched(broken, collector, service)) as client, pytest.raises(Refused):
+        client.get("/refused")
+    collector.wait_until(lambda c: c.requests("GET /refused") == {500: 1})
+    assert collector.requests("GET /json") == {200: 1}
+    assert collector.requests("WEBSOCKET /echo/{name}") == {101: 1}
+
+
+def test_httpx_s_transport_sees_no_difference(collector: Collector, service: str) -> None:
+    async def use(app: Any) -> list[tuple[int, bytes]]:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            answers = [
+                await client.get("/json"),
+                await client.get("/events"),
+                await client.post("/raw", content=DOCUMENT, headers=JSON),
+                await client.post("/raw", content=chunks(), headers=JSON),
+            ]
+        return [(answer.status_code, answer.content) for answer in answers]
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield DOCUMENT[:5]
+        yield DOCUMENT[5:]
+
+    assert asyncio.run(use(edges())) == asyncio.run(use(watched(edges(), collector, service)))
+    collector.wait_until(lambda c: c.requests("POST /raw") == {200: 2})
+    assert collector.body("POST /raw request")["documents"] == 2
+
+
+def test_a_request_that_its_task_cancels_is_counted_as_cancelled(collector: Collector, service: str) -> None:
+    entered = asyncio.Event()
+
+    async def waits(request: Request) -> Response:
+        entered.set()
+        await asyncio.Event().wait()
+        return Response()
+
+    app = watched(Starlette(routes=[Route("/waits", waits)]), collector, service)
+
+    async def cancel() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            task = asyncio.create_task(client.get("/waits"))
+            await entered.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancel())
+    collector.wait_until(lambda c: "GET /waits" in c.subjects())
+    request = collector.subjects()["GET /waits"]["request"]
+    assert (request["by_status"], request["cancelled"], request["by_exception"]) == ({0: 1}, 1, {})
+
+
+def test_a_dependency_that_fails_after_the_response_does_not_change_it(collector: Collector, service: str) -> None:
+    def app() -> FastAPI:
+        made = FastAPI()
+
+        async def resource() -> AsyncIterator[int]:
+            yield 1
+            raise Refused
+
+        @made.get("/late")
+        async def late(value: int = Depends(resource)) -> dict[str, int]:
+            return {"value": value}
+
+        return made
+
+    answer = same_with_us(app, collector, service, lambda base: talk(base, head("GET", "/late")))
+    status = int(answer[9:12])
+    assert collector.requests("GET /late") == {status: 1}
+    assert collector.subjects()["GET /late"]["request"]["by_exception"] == {"Refused": 1}
