@@ -188,6 +188,7 @@ SubjectSummary GoldenBody() {
   phone.counts.seen = 1200;
   phone.counts.nulls = 456;
   phone.counts.strings = 744;
+  phone.counts.formats[static_cast<size_t>(sketch::Format::kPhone)] = 700;
   for (uint64_t i = 0; i < 744; ++i) {
     phone.string_bytes.Add(static_cast<double>(9 + i % 4));
     phone.categories.Add((i + 1) * 0x9E37'79B9'7F4A'7C15);
@@ -243,6 +244,7 @@ Batch GoldenExtremes() {
   all.numbers.Add(0, UINT64_MAX);
   for (uint64_t i = 0; i < 20'000; ++i) all.categories.Add(i * 0x9E37'79B9'7F4A'7C15 ^ i >> 3);
   all.counts.cut = UINT64_MAX;
+  all.counts.formats.fill(UINT64_MAX);
   all.Conceal();
   RequestSummary& request = subject.request.emplace();
   request.by_status[65535] = UINT64_MAX;

@@ -58,6 +58,7 @@ SubjectSummary Example() {
   field.counts.documents = 8;
   field.counts.seen = 8;
   field.counts.nulls = 3;
+  field.counts.formats[static_cast<size_t>(sketch::Format::kPhone)] = 5;
   field.string_bytes.Add(9, 5);
   field.string_bytes.Conceal();
   field.categories.Add(0xff, 5);

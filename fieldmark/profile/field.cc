@@ -18,7 +18,7 @@ constexpr uint64_t FieldCounts::*kCounters[] = {
     &FieldCounts::duplicate_keys, &FieldCounts::invalid_utf8,
     &FieldCounts::folded,         &FieldCounts::cut,
 };
-static_assert(sizeof(FieldCounts) == std::size(kCounters) * sizeof(uint64_t));
+static_assert(sizeof(FieldCounts) == (std::size(kCounters) + sketch::kFormats) * sizeof(uint64_t));
 
 // The order of the bits that say which histograms follow. Append only.
 constexpr sketch::Histogram FieldSummary::*kHistograms[] = {
@@ -35,6 +35,18 @@ void EncodeCounts(const FieldCounts& counts, ByteWriter& out) {
   for (size_t i = 0; i < size; ++i) out.Varint(counts.*kCounters[i]);
 }
 
+// Which formats there are, then how many of each: most fields have none or one.
+void EncodeFormats(const sketch::FormatCounts& formats, ByteWriter& out) {
+  sketch::FormatSet present = 0;
+  for (size_t i = 0; i < formats.size(); ++i) {
+    if (formats[i] > 0) present |= sketch::FormatSet{1} << i;
+  }
+  out.Varint(present);
+  for (const uint64_t count : formats) {
+    if (count > 0) out.Varint(count);
+  }
+}
+
 void DecodeCounts(ByteReader& in, FieldCounts& counts) {
   const size_t size = in.Count(1);
   if (size > std::size(kCounters)) in.Fail();
@@ -44,6 +56,17 @@ void DecodeCounts(ByteReader& in, FieldCounts& counts) {
     counts.*kCounters[i] = AddSaturating(counts.*kCounters[i], last);
   }
   if (last == 0) in.Fail();
+}
+
+void DecodeFormats(ByteReader& in, sketch::FormatCounts& formats) {
+  const uint64_t present = in.Varint();
+  if (present >> sketch::kFormats != 0) in.Fail();
+  for (size_t i = 0; i < formats.size() && in.ok(); ++i) {
+    if ((present >> i & 1) == 0) continue;
+    const uint64_t count = in.Varint();
+    if (count == 0) in.Fail();
+    formats[i] = AddSaturating(formats[i], count);
+  }
 }
 
 void EncodeHistograms(const FieldSummary& field, ByteWriter& out) {
@@ -73,6 +96,9 @@ void DecodeHistograms(ByteReader& in, FieldSummary& field) {
 void FieldSummary::Merge(const FieldSummary& other) {
   for (const auto counter : kCounters)
     counts.*counter = AddSaturating(counts.*counter, other.counts.*counter);
+  for (size_t i = 0; i < counts.formats.size(); ++i) {
+    counts.formats[i] = AddSaturating(counts.formats[i], other.counts.formats[i]);
+  }
   for (const auto histogram : kHistograms) {
     if (!(other.*histogram).empty()) (this->*histogram).Merge(other.*histogram);
   }
@@ -88,7 +114,8 @@ void FieldSummary::Conceal() {
 void EncodeField(const FieldSummary& field, Family family, ByteWriter& out) {
   switch (family) {
     case Family::kCounts:
-      return EncodeCounts(field.counts, out);
+      EncodeCounts(field.counts, out);
+      return EncodeFormats(field.counts.formats, out);
     case Family::kDistributions:
       return EncodeHistograms(field, out);
     case Family::kHashed:
@@ -99,7 +126,8 @@ void EncodeField(const FieldSummary& field, Family family, ByteWriter& out) {
 void DecodeField(ByteReader& in, Family family, FieldSummary& field) {
   switch (family) {
     case Family::kCounts:
-      return DecodeCounts(in, field.counts);
+      DecodeCounts(in, field.counts);
+      return DecodeFormats(in, field.counts.formats);
     case Family::kDistributions:
       return DecodeHistograms(in, field);
     case Family::kHashed: {

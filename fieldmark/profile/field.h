@@ -9,11 +9,12 @@
 
 #include "fieldmark/base/bytes.h"
 #include "fieldmark/sketch/categories.h"
+#include "fieldmark/sketch/formats.h"
 #include "fieldmark/sketch/histogram.h"
 
 namespace fieldmark::profile {
 
-// Counts family. Every counter is a plain sum; append new ones at the end of the list in field.cc only.
+// Counts family. Every counter is a plain sum; new ones go to the end of the list in field.cc only.
 // seen == nulls + falses + trues + integers + floats + strings + objects + arrays.
 struct FieldCounts {
   uint64_t documents = 0;  // documents with the field somewhere
@@ -32,6 +33,7 @@ struct FieldCounts {
   uint64_t invalid_utf8 = 0;    // of the strings: repaired
   uint64_t folded = 0;          // of the objects: how many held a key without a name of its own
   uint64_t cut = 0;  // values directly below it that were not profiled: too deep, or no room for the field
+  sketch::FormatCounts formats{};  // of the strings: how many looked like what
 
   bool operator==(const FieldCounts&) const = default;
 };

@@ -18,6 +18,9 @@ FieldSummary RandomField(std::mt19937_64& random) {
   field.counts.strings = small();
   field.counts.folded = small();
   field.counts.cut = small();
+  for (uint64_t& count : field.counts.formats) {
+    if (random() % 4 == 0) count = small();
+  }
   for (size_t i = random() % 50; i > 0; --i) field.numbers.Add(static_cast<double>(random() % 1'000) - 200);
   for (size_t i = random() % 5; i > 0; --i)
     field.string_bytes.Add(static_cast<double>(random() % 40), 1 + random() % 9);
@@ -71,10 +74,13 @@ TEST(FieldTest, MergesInAnyOrderAndGrouping) {
 TEST(FieldTest, CountsStopAtTheLargest) {
   FieldSummary field;
   field.counts.seen = UINT64_MAX - 1;
+  field.counts.formats[3] = UINT64_MAX - 1;
   FieldSummary more;
   more.counts.seen = 5;
+  more.counts.formats[3] = 5;
   field.Merge(more);
   EXPECT_EQ(field.counts.seen, UINT64_MAX);
+  EXPECT_EQ(field.counts.formats[3], UINT64_MAX);
 }
 
 TEST(FieldTest, ConcealingAndMergingCommute) {
@@ -114,6 +120,13 @@ TEST(FieldTest, FamiliesAreApart) {
   EXPECT_EQ(counts, expected);
 }
 
+TEST(FieldTest, FormatsCostWhatIsThere) {
+  FieldSummary field;
+  EXPECT_EQ(Encoded(field, Family::kCounts), std::string("\x00\x00", 2));
+  field.counts.formats[static_cast<size_t>(sketch::Format::kEmail)] = 7;
+  EXPECT_EQ(Encoded(field, Family::kCounts), std::string("\x00\x08\x07", 3));
+}
+
 TEST(FieldTest, DecodingAdds) {
   std::mt19937_64 random(5);
   const FieldSummary a = RandomField(random), b = RandomField(random);
@@ -134,6 +147,7 @@ TEST(FieldTest, AShorterListOfCountersIsRead) {
   out.Varint(2);
   out.Varint(7);
   out.Varint(9);
+  out.Varint(0);  // no formats
   ByteReader in(out.bytes());
   FieldSummary field;
   DecodeField(in, Family::kCounts, field);
@@ -155,6 +169,8 @@ TEST(FieldTest, RefusesWhatWasNotEncoded) {
            {"a list cut short", Family::kCounts, std::string("\x03\x01\x01", 3)},
            {"a trailing zero", Family::kCounts, std::string("\x02\x01\x00", 3)},
            {"counters of a later release", Family::kCounts, many_counters},
+           {"a format of a later release", Family::kCounts, std::string("\x00\x80\x80\x40\x01", 5)},
+           {"a format that no string had", Family::kCounts, std::string("\x00\x01\x00", 3)},
            {"a histogram of a later release", Family::kDistributions, "\x08"},
            {"a histogram that is missing", Family::kDistributions, "\x01"},
            {"an empty histogram said to be present", Family::kDistributions,

@@ -32,6 +32,7 @@ struct Recent {
   uint64_t high = 0;
   uint32_t size = 0;
   char type = 0;  // 0: empty; '"', or 'd' and 'l' and 'u' with the number's bits in low
+  sketch::FormatSet formats = 0;
   uint64_t hash = 0;
   uint64_t owed = 0;
 };
@@ -134,6 +135,10 @@ bool AreDigitsOf(double value, std::string_view digits) {
 // Whether a double holds the integer of this magnitude exactly.
 bool FitsDouble(uint64_t magnitude) {
   return magnitude == 0 || std::bit_width(magnitude) - std::countr_zero(magnitude) <= 53;
+}
+
+inline void CountFormats(Node& node, sketch::FormatSet formats, uint64_t times) {
+  for (; formats != 0; formats &= formats - 1) node.counts.formats[std::countr_zero(formats)] += times;
 }
 
 const uint64_t* Skip(const json::Document& document, const uint64_t* at) {
@@ -395,15 +400,19 @@ inline void Profiler::State::String(Node& node, std::string_view text) {
   } else {
     node.sketches.string_bytes.Add(static_cast<double>(text.size()), times);
   }
-  if (!key) return;
   if (text.size() > std::min(kShortBytes, limits.string_bytes_max)) {
+    CountFormats(node, sketch::FormatsOf(text), times);
+    if (!key) return;
     const std::string_view hashed = text.substr(0, limits.string_bytes_max);
     node.sketches.categories.Add(HashTagged(*key, 's', hashed, scratch), times);
     return;
   }
   const auto [low, high] = WordsOf(text);
   Recent& recent = FindRecent(node, '"', low, high, static_cast<uint32_t>(text.size()));
-  if (recent.owed == 0) recent.hash = HashTagged(*key, 's', text, scratch);
+  if (recent.owed == 0) {
+    recent.formats = sketch::FormatsOf(text);
+    if (key) recent.hash = HashTagged(*key, 's', text, scratch);
+  }
   recent.owed += times;
 }
 
@@ -433,7 +442,7 @@ inline Recent& Profiler::State::FindRecent(Node& node, char type, uint64_t low, 
   Recent& recent = node.values->recent[Mix(low ^ size, high) >> 61];
   if (recent.low != low || recent.high != high || recent.size != size || recent.type != type) {
     Pay(node, recent);
-    recent = {low, high, size, type, 0, 0};
+    recent = {low, high, size, type, 0, 0, 0};
   }
   return recent;
 }
@@ -445,6 +454,7 @@ void Profiler::State::Pay(Node& node, Recent& recent) {
     node.sketches.numbers.Add(static_cast<double>(static_cast<int64_t>(recent.low)), recent.owed);
   }
   if (recent.type == 'u') node.sketches.numbers.Add(static_cast<double>(recent.low), recent.owed);
+  CountFormats(node, recent.formats, recent.owed);
   if (key) node.sketches.categories.Add(recent.hash, recent.owed);
   recent.owed = 0;
 }

@@ -113,6 +113,9 @@ class NaiveProfiler {
       case 's':
         ++field.counts.strings;
         field.string_bytes.Add(static_cast<double>(value.text.size()));
+        for (size_t i = 0; i < sketch::kFormats; ++i) {
+          field.counts.formats[i] += sketch::FormatsOf(value.text) >> i & 1;
+        }
         field.categories.Add(Profiler::HashString(kKey, value.text));
         break;
       case 'l':
@@ -258,12 +261,30 @@ class Generator {
       case 6:
         return "\"value " + std::to_string(Pick(200)) + "\"";
       case 7:
-        return Pick(2) == 0 ? "\"paid\"" : "\"open\"";
+        return "\"" + Word() + "\"";
       case 8:
         return Object(depth);
       default:
         return Array(depth);
     }
+  }
+
+  std::string Word() {
+    static const std::vector<std::string> kWords = {"paid",
+                                                    "open",
+                                                    "",
+                                                    " ",
+                                                    "12",
+                                                    "true",
+                                                    "2026-11-24",
+                                                    "2026-11-24T10:00:00Z",
+                                                    "a@example.com",
+                                                    "127.0.0.1",
+                                                    "550e8400-e29b-41d4-a716-446655440000",
+                                                    "https://example.com/",
+                                                    "+49 30 1234567",
+                                                    "padded "};
+    return kWords[Pick(kWords.size())];
   }
 
   std::mt19937_64 random_;
@@ -420,6 +441,28 @@ TEST(ProfilerTest, OddValuesAreCounted) {
   EXPECT_EQ(huge.at("[]").counts.big_integers, 1u);
   EXPECT_TRUE(huge.at("[]").numbers.empty());
   EXPECT_EQ(huge.at("[]").categories.total(), 1u);
+}
+
+TEST(ProfilerTest, FormatsOfStringsAreCounted) {
+  const Fields fields =
+      ProfileOf({R"({"id":"550e8400-e29b-41d4-a716-446655440000","n":"12","mail":"a@b.cd"})",
+                 R"({"id":"550e8400-e29b-41d4-a716-446655440001","n":"13","mail":"nobody"})",
+                 R"({"id":42,"n":12,"mail":null})"});
+  const auto count_of = [&](const char* path, sketch::Format format) {
+    return fields.at(path).counts.formats[static_cast<size_t>(format)];
+  };
+  EXPECT_EQ(count_of("id", sketch::Format::kUuid), 2u);
+  EXPECT_EQ(count_of("n", sketch::Format::kNumber), 2u);
+  EXPECT_EQ(count_of("mail", sketch::Format::kEmail), 1u);
+  EXPECT_EQ(count_of("mail", sketch::Format::kUuid), 0u);
+}
+
+TEST(ProfilerTest, FormatsNeedNoKey) {
+  Profiler profiler;
+  Observe(profiler, R"({"short":"12","long":"2026-11-24T10:00:00Z"})", 3);
+  const Fields fields = profiler.Take();
+  EXPECT_EQ(fields.at("short").counts.formats[static_cast<size_t>(sketch::Format::kNumber)], 3u);
+  EXPECT_EQ(fields.at("long").counts.formats[static_cast<size_t>(sketch::Format::kDateTime)], 3u);
 }
 
 TEST(ProfilerTest, NamesComeFirstComeFirstServed) {

@@ -2,9 +2,11 @@
 #include <benchmark/benchmark.h>
 
 #include <random>
+#include <string>
 #include <vector>
 
 #include "fieldmark/sketch/categories.h"
+#include "fieldmark/sketch/formats.h"
 #include "fieldmark/sketch/histogram.h"
 
 namespace fieldmark::sketch {
@@ -57,6 +59,25 @@ void BM_CategoriesMerge(benchmark::State& state) {
   for (auto _ : state) into.Merge(from);
 }
 BENCHMARK(BM_CategoriesMerge)->Arg(8)->Arg(4096);
+
+// By kind: a word, an identifier, a time, an address, free text of 100 and of 1 000 bytes.
+void BM_Formats(benchmark::State& state) {
+  static const std::string kTexts[] = {
+      "shipped",
+      "550e8400-e29b-41d4-a716-446655440000",
+      "2026-11-24T10:00:00.125Z",
+      "anna.smith@example.com",
+      "please leave it at the door, or with the neighbours on the second floor "
+      "if nobody answers by noon..",
+      std::string(1'000, 'x')};
+  const std::string& text = kTexts[state.range(0)];
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(text.data());
+    benchmark::DoNotOptimize(FormatsOf(text));
+  }
+  state.counters["bytes"] = static_cast<double>(text.size());
+}
+BENCHMARK(BM_Formats)->DenseRange(0, 5);
 
 }  // namespace
 }  // namespace fieldmark::sketch
