@@ -13,7 +13,7 @@
 namespace fieldmark::sketch {
 namespace {
 
-// ---- The slow obvious twin: each row of the table in formats.h as a regular expression, and arithmetic only
+// ---- The slow obvious twin: each definition of formats.h as a regular expression, and arithmetic only
 // where no expression does. ----
 
 bool Matches(const std::string& text, const char* expression) {
