@@ -163,7 +163,8 @@ Status SqliteStore::ApplyTogether(const std::vector<const PendingAppend*>& group
     for (const PendingAppend* append : group) {
       const Result<Append> one = appender_.Apply(append->batch, append->bytes, append->received);
       if (!one.ok()) return one.error();
-      if (*one == Append::kApplied) bytes += static_cast<int64_t>(append->bytes.size());
+      const bool logged = *one == Append::kApplied && !append->batch.buckets.empty();
+      if (logged) bytes += static_cast<int64_t>(append->bytes.size());
       results.push_back(one);
     }
     return transaction->Commit();

@@ -358,6 +358,15 @@ TEST(SqliteStoreTest, ALogThatIsNotFoldedStopsGrowing) {
   EXPECT_EQ(Documents(*store), sequence);
 }
 
+TEST(SqliteStoreTest, ABatchWithoutMinutesTakesNoRoomInTheLog) {
+  TemporaryFolder folder;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
+  Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 1);
+  batch.buckets.clear();
+  EXPECT_EQ(*AppendTo(*store, batch), Append::kApplied);
+  EXPECT_EQ(store->log_bytes(), 0);
+}
+
 TEST(SqliteStoreTest, OneThatCannotBeKeptDoesNotTakeOthersWithIt) {
   TemporaryFolder folder;
   SqliteSettings settings;
