@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 URL_DEFAULT = "http://127.0.0.1:3435"
 ENVIRONMENT_DEFAULT = "production"
-NAME_CHARACTERS_MAX = 200  # of a service or an environment, as the server takes them
+NAME_BYTES_MAX = 200  # of a service, an environment or a version, in UTF-8, as the server takes them
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
@@ -64,14 +64,20 @@ def service_name(title: object, folder: str) -> str:
     """A name for a service that was not given one: its title where the team chose one, else its folder's name."""
     chosen = title if isinstance(title, str) and title not in ("", "FastAPI") else folder
     slug = re.sub(r"[^\w.]+", "-", chosen.lower()).strip("-.")
-    return slug[:NAME_CHARACTERS_MAX] or "service"
+    return fitting(slug) or "service"
+
+
+def fitting(name: str) -> str:
+    """What the server would take of ``name``: printable, and not too long."""
+    printable = "".join(character for character in name if character.isprintable())
+    return printable.encode()[:NAME_BYTES_MAX].decode(errors="ignore")
 
 
 def _name(what: str, value: str | None) -> str | None:
-    if value is not None and (len(value) > NAME_CHARACTERS_MAX or not value.isprintable()):
+    if value is not None and fitting(value) != value:
         raise SettingsError(
             f"reading settings: {what} has {len(value)} characters; "
-            f"it takes printable ones, {NAME_CHARACTERS_MAX} at the most"
+            f"it takes printable ones, {NAME_BYTES_MAX} bytes of them at the most"
         )
     return value
 

@@ -81,7 +81,7 @@ class Client:
                 self.close()
             reply = _decode(content)
             return Reply(response.status, _problem(response.status, reply), reply, retry_after_s)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except Exception as error:  # what a stranger sends may fail in any way: an attempt without an answer
             self.close()
             return Reply(0, _reason(error), {})
 
@@ -159,7 +159,8 @@ class Sender:
                 delay_s = self._interval_s
             if flush_until is not None:
                 self._flushed.set()
-            if self._stopping:
+            # Not before the flush that a stop asks for: it may have come while another round was under way.
+            if self._stopping and flush_until is not None and self._flush_until is None:
                 self._client.close()
                 return
 
@@ -177,7 +178,7 @@ class Sender:
         return max(wait_s, 0.05) if self._failures else self._interval_s
 
     def _make_outbox(self) -> _core.Outbox:
-        found = version.detect(self._settings.version, os.environ, Path.cwd())
+        found = version.detect(self._settings.version, os.environ, _folder())
         logger.info(
             "service %s, environment %s, version %s (by %s) reports to %s",
             self._service, self._settings.environment, found.name, found.rule, self._settings.url,
@@ -275,6 +276,13 @@ def backoff_s(failures: int, interval_s: float, retry_after_s: float | None, uni
     whole = min(interval_s * (1 << min(failures - 1, 10)), BACKOFF_S_MAX)
     wait_s = whole * (0.5 + 0.5 * uniform())
     return max(wait_s, min(retry_after_s or 0.0, RETRY_AFTER_S_MAX))
+
+
+def _folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # deleted, as some deployments do with the former one's
+        return Path("/")
 
 
 def _now_unix_ms() -> int:

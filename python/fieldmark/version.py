@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from fieldmark.settings import fitting
+
 # Set at deployment by the platforms' own build or run environment, by name of the platform.
 PLATFORM_VARIABLES = (
     "GIT_COMMIT",
@@ -56,7 +58,7 @@ def detect(
     if explicit:
         return Version(explicit, "setting")
     for variable in PLATFORM_VARIABLES:
-        value = environ.get(variable, "").strip()
+        value = fitting(environ.get(variable, "")).strip()
         if value and value != "$LATEST":
             return Version(_shorten(value), variable)
     head = git_version(folder)
@@ -66,7 +68,7 @@ def detect(
 
 
 def _shorten(value: str) -> str:
-    return value[:COMMIT_CHARACTERS] if re.fullmatch(r"[0-9a-f]{40}", value) else value[:200]
+    return value[:COMMIT_CHARACTERS] if re.fullmatch(r"[0-9a-f]{40}", value) else value
 
 
 # ------------------------------------------------------------------ git

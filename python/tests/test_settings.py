@@ -43,6 +43,7 @@ def test_an_argument_wins_over_the_environment_and_that_over_the_default(
         ({"FIELDMARK_HASH_KEY": "short"}, "FIELDMARK_HASH_KEY"),
         ({"FIELDMARK_DISABLED": "perhaps"}, "FIELDMARK_DISABLED"),
         ({"FIELDMARK_SERVICE": "x" * 201}, "service"),
+        ({"FIELDMARK_SERVICE": "ü" * 101}, "service"),  # the server counts bytes
         ({"FIELDMARK_ENVIRONMENT": "a\nb"}, "environment"),
     ],
 )
@@ -68,6 +69,7 @@ def test_secrets_do_not_show_in_representations() -> None:
         (3, "/", "service"),
         ("Bücher & mehr", "src", "bücher-mehr"),
         ("x" * 300, "src", "x" * 200),
+        ("x" + "ü" * 300, "src", "x" + "ü" * 99),
     ],
 )
 def test_a_service_without_a_name_is_named_after_its_title_or_folder(title: object, folder: str, expected: str) -> None:

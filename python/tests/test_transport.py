@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from fieldmark import FieldmarkMiddleware, _core, logs, transport
 from fieldmark.settings import Settings
 from fieldmark.transport import Sender, backoff_s
-from support import HASH_KEY, Collector, Pause, serving
+from support import HASH_KEY, WAIT_SECONDS_MAX, Collector, Pause, serving
 
 NOW = time.time_ns() // 1_000_000
 
@@ -240,6 +241,7 @@ def test_waiting_doubles_with_jitter_up_to_a_minute(
         b"not HTTP at all\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\n\r\n[1]",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 60_000,
         b"HTTP/1.1 999999 ?\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
     ],
@@ -314,6 +316,48 @@ def test_shutting_down_takes_a_second_at_most_when_the_server_does_not_answer(
                 assert httpx.get(base).json() == {"a": 1}
             started_s = time.monotonic()
         assert time.monotonic() - started_s < 4.0  # uvicorn's own share included
+
+
+def test_a_stop_during_a_round_still_sends_what_came_since(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(collector.url)
+    rounds = hand.sender.round
+    first, go_on = threading.Event(), threading.Event()
+
+    def slow(flush_until: float | None) -> float:
+        delay_s = rounds(flush_until)
+        if not first.is_set():
+            first.set()
+            assert go_on.wait(WAIT_SECONDS_MAX)
+        return delay_s
+
+    monkeypatch.setattr(hand.sender, "round", slow)
+    hand.sender.start()
+    assert first.wait(WAIT_SECONDS_MAX)
+    hand.record(3)
+    stopping = threading.Thread(target=hand.sender.stop, args=(WAIT_SECONDS_MAX,))
+    stopping.start()
+    pause = Pause()
+    while hand.sender._flush_until is None:
+        pause.until_next("the stop did not ask for a flush")
+    go_on.set()
+    stopping.join(WAIT_SECONDS_MAX)
+    assert received(collector) == 3
+
+
+def test_a_sender_in_a_deleted_folder_sends(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hand = Hand(collector.url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    hand.record(3)
+    hand.turn()
+    monkeypatch.chdir(tmp_path)
+    assert received(collector) == 3
 
 
 def test_an_application_is_served_while_nothing_listens(

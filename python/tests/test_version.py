@@ -22,6 +22,7 @@ COMMIT = "9f2c1ab3d4e5f60718293a4b5c6d7e8f90a1b2c3"
         (None, {"K_REVISION": "orders-00042-xyz"}, Version("orders-00042-xyz", "K_REVISION")),
         (None, {"GITHUB_SHA": " ", "GAE_VERSION": "20261124t1"}, Version("20261124t1", "GAE_VERSION")),
         (None, {"SOURCE_VERSION": "x" * 300}, Version("x" * 200, "SOURCE_VERSION")),
+        (None, {"SOURCE_VERSION": "v7\n2 \udcff"}, Version("v72", "SOURCE_VERSION")),
     ],
 )
 def test_the_first_rule_that_gives_an_answer_wins(
