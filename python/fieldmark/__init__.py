@@ -7,6 +7,7 @@ Only summaries leave the process, and only to ``FIELDMARK_URL``.
 """
 
 from fieldmark._about import __version__
+from fieldmark.jobs import job
 from fieldmark.middleware import FieldmarkMiddleware
 
-__all__ = ["FieldmarkMiddleware", "__version__"]
+__all__ = ["FieldmarkMiddleware", "__version__", "job"]

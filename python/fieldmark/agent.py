@@ -11,10 +11,11 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 from fieldmark import _core
 from fieldmark.logs import Limited
-from fieldmark.settings import Settings
+from fieldmark.settings import Settings, resolve, service_name
 from fieldmark.transport import Sender
 
 FLUSH_SECONDS_MAX = 1.0
@@ -30,6 +31,7 @@ class Agent:
         self._service = service
         self._limited = Limited()
         self.faults = 0
+        self.serves = False  # an application, whose other work is this agent's too
         self.begin()
 
     def begin(self) -> None:
@@ -102,6 +104,28 @@ def agent_for(settings: Settings, service: str) -> Agent:
         if agent is None:
             agent = _agents[settings, service] = Agent(settings, service)
         return agent
+
+
+_off = threading.Event()  # an application here said that it wants none of us
+
+
+def switch_off() -> None:
+    """For what runs outside requests, unless another application of this process is watched."""
+    _off.set()
+
+
+def agent_of_process() -> Agent | None:
+    """Of what runs outside requests: the first watched application's, else one by the environment's settings alone.
+
+    None when we are switched off. Raises SettingsError.
+    """
+    for agent in list(_agents.values()):
+        if agent.serves:
+            return agent
+    settings = resolve(os.environ)
+    if settings.disabled or _off.is_set():
+        return None
+    return agent_for(settings, settings.service or service_name(None, Path.cwd().name))
 
 
 _held_for_fork: list[threading.Lock] = []

@@ -12,10 +12,11 @@ from time import perf_counter, time_ns
 from typing import Any
 
 from fieldmark import _core
-from fieldmark.agent import Agent, agent_for
+from fieldmark.agent import Agent, agent_for, switch_off
 from fieldmark.bodies import Body
 from fieldmark.connection import Connection
 from fieldmark.errors import type_name
+from fieldmark.jobs import watch_background_tasks
 from fieldmark.logs import logger
 from fieldmark.routes import route_of
 from fieldmark.settings import SettingsError, resolve, service_name
@@ -65,6 +66,8 @@ class FieldmarkMiddleware:
         except SettingsError as error:
             logger.error("%s; this application runs without Fieldmark", error)
             self._disabled = True
+        if self._disabled:
+            switch_off()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -109,6 +112,8 @@ class FieldmarkMiddleware:
                 title = getattr(scope.get("app"), "title", None)
                 service = self._settings.service or service_name(title, Path.cwd().name)
                 self._agent = agent_for(self._settings, service)
+                self._agent.serves = True
+                watch_background_tasks()
             self._agent.start()
         except Exception as error:
             logger.error("starting: %s; this application runs without Fieldmark", type(error).__name__)

@@ -25,6 +25,7 @@ def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(f"FIELDMARK_{name}", raising=False)
     monkeypatch.setattr(transport, "FIRST_ROUND_S_MAX", 0.02)
     agent._agents.clear()
+    agent._off.clear()
     yield
     for each in list(agent._agents.values()):
         each.stop(0.0)

@@ -77,6 +77,35 @@ def test_what_was_counted_while_the_server_was_away_arrives_when_it_comes(tmp_pa
     assert (report["batches_rejected"], report["batches_duplicate"]) == (0, 0)
 
 
+JOB = """
+import fieldmark
+
+@fieldmark.job("nightly-export")
+def export(day):
+    if day == 1:
+        raise RuntimeError("no such table")
+
+for day in range(3):
+    try:
+        export(day)
+    except RuntimeError:
+        pass
+"""
+
+
+def test_the_server_answers_whether_jobs_fail(tmp_path: Path, service: str) -> None:
+    with server(tmp_path / "data", free_port()) as url:
+        environment = {"FIELDMARK_URL": url, "FIELDMARK_SERVICE": service, "FIELDMARK_VERSION": "v1"}
+        subprocess.run([sys.executable, "-c", JOB], env={**os.environ, **environment}, timeout=30, check=True)
+        status = httpx.get(f"{url}/api/v1/services/{service}/production/status").json()
+        (answer,) = [each for each in status["answers"] if each["question"] == "Are jobs failing?"]
+        said = subprocess.run([str(BINARY), "status", "--url", url], capture_output=True, text=True, timeout=30)
+    assert (answer["state"], answer["word"]) == ("bad", "Failing")
+    assert answer["detail"] == "1 run of 3 failed in 24 h"
+    assert "1 run of 3 failed in 24 h" in said.stdout
+    assert said.returncode == 1
+
+
 def agent_of(service: str) -> agent.Agent:
     return next(each for (_, name), each in agent._agents.items() if name == service)
 
