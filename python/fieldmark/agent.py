@@ -82,7 +82,7 @@ class Agent:
         try:
             self.faults += 1
             self._limited.warning(
-                f"observing a request: a fault of Fieldmark's own, {type(error).__name__}; "
+                f"recording: a fault of Fieldmark's own, {type(error).__name__}; "
                 f"the application is not affected ({self.faults} so far)"
             )
             self.recorder.count_dropped(time.time_ns() // 1_000_000)

@@ -122,10 +122,15 @@ class Run:
         duration_ms = (time.perf_counter() - self._started_s) * 1000
         try:
             agent = agent_of_process()
-            if agent is not None:
-                agent.recorder.run(self._name, time.time_ns() // 1_000_000, duration_ms, _succeeded(error))
         except Exception as fault:
             _say(fault)
+            return
+        if agent is None:
+            return
+        try:
+            agent.recorder.run(self._name, time.time_ns() // 1_000_000, duration_ms, _succeeded(error))
+        except Exception as fault:
+            agent.fault(fault)
 
 
 def _succeeded(error: BaseException | None) -> bool:
