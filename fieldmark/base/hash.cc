@@ -6,16 +6,41 @@
 namespace fieldmark {
 namespace {
 
-uint64_t LoadLittleEndian(const char* from, size_t size) {
-  static_assert(std::endian::native == std::endian::little);
-  uint64_t word = 0;
-  if (size > 0) std::memcpy(&word, from, size);  // an empty view may point nowhere
+static_assert(std::endian::native == std::endian::little);
+
+uint64_t Load64(const char* from) {
+  uint64_t word;
+  std::memcpy(&word, from, sizeof word);
   return word;
+}
+
+uint64_t Load32(const char* from) {
+  uint32_t word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// `size` bytes, at most seven, as the low bytes of a word: loads that overlap instead of a loop.
+uint64_t LoadBelow8(const char* from, size_t size) {
+  if (size >= 4) return Load32(from) | Load32(from + size - 4) << (8 * (size - 4));
+  if (size == 0) return 0;  // an empty view may point nowhere
+  const auto byte = [from](size_t i) { return uint64_t{static_cast<uint8_t>(from[i])} << (8 * i); };
+  return byte(0) | byte(size / 2) | byte(size - 1);
 }
 
 struct SipState {
   uint64_t v0, v1, v2, v3;
 
+  explicit SipState(const HashKey& key) {
+    const char* raw_key = reinterpret_cast<const char*>(key.bytes.data());
+    const uint64_t k0 = Load64(raw_key);
+    const uint64_t k1 = Load64(raw_key + 8);
+    // "somepseudorandomlygeneratedbytes", the constants of the paper.
+    v0 = k0 ^ 0x736f6d6570736575;
+    v1 = k1 ^ 0x646f72616e646f6d;
+    v2 = k0 ^ 0x6c7967656e657261;
+    v3 = k1 ^ 0x7465646279746573;
+  }
   void Round() {
     v0 += v1;
     v1 = std::rotl(v1, 13) ^ v0;
@@ -33,6 +58,13 @@ struct SipState {
     Round();
     v0 ^= word;
   }
+  // `rest` holds what no whole word did, of a message of `size` bytes.
+  uint64_t Finish(uint64_t rest, size_t size) {
+    Absorb(static_cast<uint64_t>(size) << 56 | rest);
+    v2 ^= 0xFF;
+    for (int i = 0; i < 3; ++i) Round();
+    return v0 ^ v1 ^ v2 ^ v3;
+  }
 };
 
 int HexDigit(char c) {
@@ -45,18 +77,24 @@ int HexDigit(char c) {
 }  // namespace
 
 uint64_t SipHash13(const HashKey& key, std::string_view bytes) {
-  const char* raw_key = reinterpret_cast<const char*>(key.bytes.data());
-  const uint64_t k0 = LoadLittleEndian(raw_key, 8);
-  const uint64_t k1 = LoadLittleEndian(raw_key + 8, 8);
-  // "somepseudorandomlygeneratedbytes", the constants of the paper.
-  SipState state{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
+  SipState state(key);
   const size_t whole = bytes.size() / 8 * 8;
-  for (size_t at = 0; at < whole; at += 8) state.Absorb(LoadLittleEndian(bytes.data() + at, 8));
-  const uint64_t length = static_cast<uint64_t>(bytes.size()) << 56;
-  state.Absorb(length | LoadLittleEndian(bytes.data() + whole, bytes.size() - whole));
-  state.v2 ^= 0xFF;
-  for (int i = 0; i < 3; ++i) state.Round();
-  return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+  for (size_t at = 0; at < whole; at += 8) state.Absorb(Load64(bytes.data() + at));
+  return state.Finish(LoadBelow8(bytes.data() + whole, bytes.size() - whole), bytes.size());
+}
+
+uint64_t SipHash13Tagged(const HashKey& key, char tag, std::string_view bytes) {
+  SipState state(key);
+  const uint64_t first = static_cast<uint8_t>(tag);
+  const char* at = bytes.data();
+  const size_t size = bytes.size();
+  if (size < 7) return state.Finish(LoadBelow8(at, size) << 8 | first, size + 1);
+  state.Absorb((size == 7 ? LoadBelow8(at, 7) : Load64(at)) << 8 | first);
+  size_t done = 7;
+  for (; size - done >= 8; done += 8) state.Absorb(Load64(at + done));
+  const size_t left = size - done;
+  // What is left ends the text, of which eight bytes can be loaded.
+  return state.Finish(left == 0 ? 0 : Load64(at + size - 8) >> (64 - 8 * left), size + 1);
 }
 
 uint64_t HashKey::Id() const {
@@ -65,8 +103,9 @@ uint64_t HashKey::Id() const {
 }
 
 Result<HashKey> HashKey::FromHex(std::string_view hex) {
-  const Error error{ErrorCode::kInvalidArgument, "reading a hash key: expected 32 hexadecimal digits, found " +
-                                                     std::to_string(hex.size()) + " characters or a stranger"};
+  const Error error{ErrorCode::kInvalidArgument,
+                    "reading a hash key: expected 32 hexadecimal digits, found " +
+                        std::to_string(hex.size()) + " characters or a stranger"};
   if (hex.size() != 32) return error;
   HashKey key;
   for (size_t i = 0; i < key.bytes.size(); ++i) {

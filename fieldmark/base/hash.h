@@ -26,5 +26,7 @@ struct HashKey {
 // SipHash-1-3 (Aumasson and Bernstein 2012, https://doi.org/10.1007/978-3-642-34931-7_28; one compression and
 // three finalisation rounds) of `bytes` under `key`. The same on every machine.
 uint64_t SipHash13(const HashKey& key, std::string_view bytes);
+// The same of `tag` and then `bytes`, without joining them: half the time for short ones.
+uint64_t SipHash13Tagged(const HashKey& key, char tag, std::string_view bytes);
 
 }  // namespace fieldmark

@@ -33,6 +33,15 @@ TEST(Hash, SipHash13AgreesWithAnIndependentImplementation) {
   }
 }
 
+TEST(Hash, ATaggedMessageIsTheTagAndTheBytes) {
+  const HashKey key = *HashKey::FromHex("af90cd68d34f50dcc1e999fe9fbb20b9");
+  for (size_t size = 0; size < 100; ++size) {
+    const std::string bytes = Counting(size);
+    EXPECT_EQ(SipHash13Tagged(key, '\x80', bytes), SipHash13(key, '\x80' + bytes)) << size;
+  }
+  EXPECT_EQ(SipHash13Tagged(key, 's', {}), SipHash13(key, "s"));
+}
+
 TEST(Hash, EveryBitOfTheKeyAndTheLengthMatter) {
   const HashKey zero;
   const uint64_t plain = SipHash13(zero, "value");
