@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from fieldmark import _core
+from fieldmark.filters import Filter
 from fieldmark.logs import Limited
 from fieldmark.settings import Settings, resolve, service_name
 from fieldmark.transport import Sender
@@ -30,6 +31,8 @@ class Agent:
         self._settings = settings
         self._service = service
         self._limited = Limited()
+        self.bodies = settings.bodies
+        self.filter = Filter(settings.include, settings.exclude) if settings.include or settings.exclude else None
         self.faults = 0
         self.serves = False  # an application, whose other work is this agent's too
         self.begin()

@@ -8,6 +8,7 @@ from typing import Any
 from fieldmark import _core
 from fieldmark.agent import HELD_BYTES_MAX, Agent
 
+_NONE = _core.BODY_NONE
 _CAPTURED = _core.BODY_CAPTURED
 _NOT_JSON = _core.BODY_NOT_JSON
 _COMPRESSED = _core.BODY_COMPRESSED
@@ -32,7 +33,7 @@ class Body:
         self._rest: list[bytes] | None = None  # most bodies come in one piece
         self._held = 0
         self.size = 0  # bytes that passed
-        self._state, self._packed = _state_by_headers(headers)
+        self._state, self._packed = _state_by_headers(headers) if agent.bodies else (_NONE, False)
 
     def add(self, chunk: bytes) -> None:
         size = len(chunk)

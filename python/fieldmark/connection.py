@@ -49,12 +49,15 @@ class Connection:
         """After the application returned or raised. Never raises."""
         agent = self._agent
         try:
+            route = route_of(self._scope)
+            if agent.filter is not None and agent.filter.leaves_out(route):
+                return
             cancelled = isinstance(error, asyncio.CancelledError)
             exception = "" if error is None or cancelled else type_name(error)
             if self._status == 0 and exception:
                 self._status = _FAILED
             agent.recorder.record(
-                route_of(self._scope),
+                route,
                 self._status,
                 time_ns() // 1_000_000,
                 (self._answered_s - self._started_s) * 1000 if self._answered_s else -1.0,

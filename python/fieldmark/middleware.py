@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from time import perf_counter, time_ns
 from typing import Any
@@ -33,8 +33,12 @@ _NONE = _core.BODY_NONE
 class FieldmarkMiddleware:
     """Watches an application: ``app.add_middleware(FieldmarkMiddleware)``.
 
-    Arguments win over ``FIELDMARK_URL``, ``_TOKEN``, ``_SERVICE``, ``_ENVIRONMENT``, ``_VERSION``, ``_HASH_KEY`` and
-    ``_DISABLED``. Settings that cannot be meant are logged and switch Fieldmark off; they never stop the application.
+    Arguments win over ``FIELDMARK_URL``, ``_TOKEN``, ``_SERVICE``, ``_ENVIRONMENT``, ``_VERSION``, ``_HASH_KEY``,
+    ``_DISABLED``, ``_BODIES``, ``_INCLUDE`` and ``_EXCLUDE``. Settings that cannot be meant are logged and switch
+    Fieldmark off; they never stop the application.
+
+    bodies: False counts the sizes of bodies alone. include, exclude: routes like ``/health`` or ``GET /internal/*``;
+    what is left out is not counted at all.
     """
 
     def __init__(
@@ -48,6 +52,9 @@ class FieldmarkMiddleware:
         token: str | None = None,
         hash_key: str | None = None,
         disabled: bool | None = None,
+        bodies: bool | None = None,
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
     ) -> None:
         self.app = app
         self._agent: Agent | None = None
@@ -61,6 +68,9 @@ class FieldmarkMiddleware:
                 token=token,
                 hash_key=hash_key,
                 disabled=disabled,
+                bodies=bodies,
+                include=include,
+                exclude=exclude,
             )
             self._disabled = self._settings.disabled
         except SettingsError as error:
@@ -230,10 +240,13 @@ class _Exchange:
                     exception = type_name(error)
                     if self._status == 0 and isinstance(error, Exception):
                         self._status = 500  # what every server answers for an application that raised
+            route = route_of(self._scope)
+            if agent.filter is not None and agent.filter.leaves_out(route):
+                return
             started_s = self._started_s
             request, response = self._request, self._response
             agent.recorder.record(
-                route_of(self._scope),
+                route,
                 self._status,
                 time_ns() // 1_000_000,
                 (self._first_byte_s - started_s) * 1000 if self._first_byte_s else -1.0,

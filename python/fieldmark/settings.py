@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from fieldmark.filters import is_pattern
 
 URL_DEFAULT = "http://127.0.0.1:3435"
 ENVIRONMENT_DEFAULT = "production"
 NAME_BYTES_MAX = 200  # of a service, an environment or a version, in UTF-8, as the server takes them
 
 _TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"", "0", "false", "no", "off"}
+_FALSE = {"0", "false", "no", "off"}
 
 
 class SettingsError(ValueError):
@@ -28,6 +30,9 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     hash_key: str | None = field(default=None, repr=False)  # None: the server's
     disabled: bool = False
+    bodies: bool = True  # profile them; False: only their sizes are counted
+    include: tuple[str, ...] = ()  # routes, see filters.py; none: all
+    exclude: tuple[str, ...] = ()
 
 
 def resolve(
@@ -40,6 +45,9 @@ def resolve(
     token: str | None = None,
     hash_key: str | None = None,
     disabled: bool | None = None,
+    bodies: bool | None = None,
+    include: str | Iterable[str] | None = None,
+    exclude: str | Iterable[str] | None = None,
 ) -> Settings:
     """Arguments over ``FIELDMARK_*`` in ``environ`` over defaults; empty counts as not given.
 
@@ -49,6 +57,12 @@ def resolve(
     def pick(name: str, argument: str | None) -> str | None:
         return (argument or "").strip() or environ.get(f"FIELDMARK_{name}", "").strip() or None
 
+    def flag(name: str, argument: bool | None, default: str) -> bool:
+        return _flag(f"FIELDMARK_{name}", environ.get(f"FIELDMARK_{name}") or default) if argument is None else argument
+
+    def routes(name: str, argument: str | Iterable[str] | None) -> tuple[str, ...]:
+        return _routes(name, environ.get(f"FIELDMARK_{name}", "") if argument is None else argument)
+
     return Settings(
         service=_name("service", pick("SERVICE", service)),
         environment=_name("environment", pick("ENVIRONMENT", environment)) or ENVIRONMENT_DEFAULT,
@@ -56,7 +70,10 @@ def resolve(
         url=_url(pick("URL", url) or URL_DEFAULT),
         token=pick("TOKEN", token),
         hash_key=_hash_key(pick("HASH_KEY", hash_key)),
-        disabled=_flag("FIELDMARK_DISABLED", environ.get("FIELDMARK_DISABLED", "")) if disabled is None else disabled,
+        disabled=flag("DISABLED", disabled, "no"),
+        bodies=flag("BODIES", bodies, "yes"),
+        include=routes("INCLUDE", include),
+        exclude=routes("EXCLUDE", exclude),
     )
 
 
@@ -101,6 +118,18 @@ def _hash_key(value: str | None) -> str | None:
             "reading settings: FIELDMARK_HASH_KEY (or hash_key=) is not a key; a key is 32 hexadecimal digits"
         )
     return value
+
+
+def _routes(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """Of a text, those between commas."""
+    patterns = value.split(",") if isinstance(value, str) else list(value)
+    found = tuple(pattern.strip() for pattern in patterns if isinstance(pattern, str) and pattern.strip())
+    if not all(map(is_pattern, found)) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise SettingsError(
+            f"reading settings: FIELDMARK_{name} (or {name.lower()}=) has what is no route; "
+            "write routes like /health or GET /internal/*, with commas between"
+        )
+    return found
 
 
 def _flag(name: str, value: str) -> bool:

@@ -416,6 +416,25 @@ def test_bodies_held_by_all_requests_together_are_limited(
     assert agent_of(service).held_bytes == 0
 
 
+def test_routes_that_are_left_out_are_not_counted_at_all(collector: Collector, service: str) -> None:
+    with serving(watched(shop(), collector, service, exclude=["/raw", "(unmatched)"])) as base:
+        assert httpx.post(f"{base}/raw", content=b"{}", headers=JSON).content == b"{}"
+        assert httpx.get(f"{base}/nowhere").status_code == 404
+        assert httpx.get(f"{base}/blocking/1").json() == {"number": 1}
+    collector.wait_until(lambda c: bool(c.requests("GET /blocking/{number}")))
+    assert {name.partition(" response")[0] for name in collector.subjects()} == {"", "GET /blocking/{number}"}
+    assert agent_of(service).held_bytes == 0
+
+
+def test_with_bodies_off_only_their_sizes_are_counted(collector: Collector, service: str) -> None:
+    with serving(watched(shop(), collector, service, bodies=False)) as base:
+        assert httpx.post(f"{base}/raw", content=b'{"a": 1}', headers=JSON).content == b'{"a": 1}'
+        held = agent_of(service).held_bytes
+    collector.wait_until(lambda c: c.requests("POST /raw") == {200: 1})
+    assert set(collector.subjects()) == {"", "POST /raw"}
+    assert held == 0
+
+
 # ------------------------------------------------------------------ our own faults
 
 

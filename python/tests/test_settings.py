@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fieldmark.filters import Filter
 from fieldmark.settings import Settings, SettingsError, resolve, service_name
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -24,6 +25,13 @@ KEY = "00112233445566778899aabbccddeeff"
         ({"FIELDMARK_DISABLED": "1"}, {}, Settings(disabled=True)),
         ({"FIELDMARK_DISABLED": "True"}, {"disabled": False}, Settings(disabled=False)),
         ({"FIELDMARK_DISABLED": "no"}, {}, Settings()),
+        ({"FIELDMARK_DISABLED": ""}, {}, Settings()),
+        ({"FIELDMARK_BODIES": "off"}, {}, Settings(bodies=False)),
+        ({"FIELDMARK_BODIES": "off"}, {"bodies": True}, Settings()),
+        ({"FIELDMARK_BODIES": ""}, {}, Settings()),
+        ({"FIELDMARK_EXCLUDE": "/health, GET /internal/*,"}, {}, Settings(exclude=("/health", "GET /internal/*"))),
+        ({"FIELDMARK_EXCLUDE": "/health"}, {"exclude": []}, Settings()),
+        ({"FIELDMARK_INCLUDE": "(unmatched)"}, {"exclude": "*"}, Settings(include=("(unmatched)",), exclude=("*",))),
     ],
 )
 def test_an_argument_wins_over_the_environment_and_that_over_the_default(
@@ -42,6 +50,9 @@ def test_an_argument_wins_over_the_environment_and_that_over_the_default(
         ({"FIELDMARK_URL": "http://marks.example/?x=1"}, "FIELDMARK_URL"),
         ({"FIELDMARK_HASH_KEY": "short"}, "FIELDMARK_HASH_KEY"),
         ({"FIELDMARK_DISABLED": "perhaps"}, "FIELDMARK_DISABLED"),
+        ({"FIELDMARK_BODIES": "perhaps"}, "FIELDMARK_BODIES"),
+        ({"FIELDMARK_INCLUDE": "orders"}, "FIELDMARK_INCLUDE"),
+        ({"FIELDMARK_EXCLUDE": "/health,get /health"}, "FIELDMARK_EXCLUDE"),
         ({"FIELDMARK_SERVICE": "x" * 201}, "service"),
         ({"FIELDMARK_SERVICE": "ü" * 101}, "service"),  # the server counts bytes
         ({"FIELDMARK_ENVIRONMENT": "a\nb"}, "environment"),
@@ -74,3 +85,28 @@ def test_secrets_do_not_show_in_representations() -> None:
 )
 def test_a_service_without_a_name_is_named_after_its_title_or_folder(title: object, folder: str, expected: str) -> None:
     assert service_name(title, folder) == expected
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "route", "left_out"),
+    [
+        ([], ["/health"], "GET /health", True),
+        ([], ["/health"], "HEAD /health", True),
+        ([], ["/health"], "GET /healthy", False),
+        ([], ["/health"], "GET /api/health", False),
+        ([], ["GET /internal/*"], "GET /internal/a/{b}", True),
+        ([], ["GET /internal/*"], "POST /internal/a/{b}", False),
+        ([], ["*/health"], "GET /api/health", True),
+        ([], ["/orders/{id}"], "GET /orders/{id}", True),
+        ([], ["/o.ders"], "GET /orders", False),
+        ([], ["(unmatched)"], "(unmatched)", True),
+        ([], ["/*"], "(unmatched)", False),
+        (["/orders/*"], [], "GET /orders/{id}", False),
+        (["/orders/*"], [], "GET /carts/{id}", True),
+        (["/orders/*"], ["DELETE /orders/*"], "DELETE /orders/{id}", True),
+        (["WEBSOCKET /feed"], [], "WEBSOCKET /feed", False),
+    ],
+)
+def test_routes_are_left_out_by_patterns(include: list[str], exclude: list[str], route: str, left_out: bool) -> None:
+    chosen = Filter(include, exclude)
+    assert [chosen.leaves_out(route), chosen.leaves_out(route)] == [left_out, left_out]
