@@ -8,6 +8,7 @@ Only summaries leave the process, and only to ``FIELDMARK_URL``.
 
 from fieldmark._about import __version__
 from fieldmark.jobs import job
+from fieldmark.log_counter import LogCounter
 from fieldmark.middleware import FieldmarkMiddleware
 
-__all__ = ["FieldmarkMiddleware", "__version__", "job"]
+__all__ = ["FieldmarkMiddleware", "LogCounter", "__version__", "job"]
