@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "cli/doctor.h"
 #include "cli/exit_code.h"
 #include "cli/judge.h"
 #include "cli/serve.h"
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   cli::AddStatus(app, exit_code);
   cli::AddVerdict(app, exit_code);
   cli::AddJudge(app, exit_code);
+  cli::AddDoctor(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -170,3 +170,16 @@ def test_people_read_a_line_a_thing(project: Path, collector: Collector) -> None
     assert lines[-1] == "✓ nothing is wrong"
     assert any(line.startswith("routes       all · except /health") for line in lines)
     assert any("never a value" in line for line in lines)
+
+
+def test_the_binary_of_the_environment_asks_its_python(project: Path, collector: Collector) -> None:
+    binary = Path(sys.executable).with_name("fieldmark")
+    if not binary.exists():
+        pytest.skip("this build of the package has no server")
+    own = {name: value for name, value in os.environ.items() if not name.startswith("FIELDMARK_")}
+    command = [str(binary), "doctor", "main:app", "--json"]
+    ended = subprocess.run(
+        command, cwd=project, env={**own, "FIELDMARK_URL": collector.url}, capture_output=True, text=True, timeout=30
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert json.loads(ended.stdout)["service"] == "orders-api"
