@@ -4,6 +4,7 @@
 #include "cli/doctor.h"
 #include "cli/exit_code.h"
 #include "cli/judge.h"
+#include "cli/profile.h"
 #include "cli/serve.h"
 #include "cli/server_answers.h"
 #include "cli/status.h"
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   cli::AddVerdict(app, exit_code);
   cli::AddJudge(app, exit_code);
   cli::AddDoctor(app, exit_code);
+  cli::AddProfile(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -95,6 +95,22 @@ void Append(std::string& sentence, const std::string& word) {
   sentence += word;
 }
 
+std::string WhatMovedHow(const Evidence& evidence) {
+  std::string sentence = evidence.subject;
+  Append(sentence, evidence.field);
+  // An imported signal's name is all there is to say about it.
+  const bool named = !sentence.empty() || evidence.statistic != evidence.signal;
+  Append(sentence, named ? WhatMoved(evidence) : evidence.signal);
+  Append(sentence, Move(evidence));
+  return sentence;
+}
+
+std::string OnDocuments(const Evidence& evidence) {
+  if (!evidence.counts_documents) return "";
+  const double documents = std::round(evidence.n_after);
+  return ", on " + Grouped(Fixed(documents, 0)) + (documents == 1 ? " document" : " documents");
+}
+
 std::string Signals(size_t count) { return std::to_string(count) + (count == 1 ? " signal" : " signals"); }
 
 std::string Reach(double share) { return "could have seen ≥ " + PercentWords(std::max(share, 0.0)); }
@@ -148,18 +164,11 @@ std::string PercentWords(double ratio) {
 std::string NumberWords(double value) { return Grouped(Significant(value, 3)); }
 
 std::string SentenceOf(const Evidence& evidence) {
-  std::string sentence = evidence.subject;
-  Append(sentence, evidence.field);
-  // An imported signal's name is all there is to say about it.
-  const bool named = !sentence.empty() || evidence.statistic != evidence.signal;
-  Append(sentence, named ? WhatMoved(evidence) : evidence.signal);
-  Append(sentence, Move(evidence));
-  sentence += " since " + ClockOf(evidence.since_best_unix_s);
-  if (evidence.counts_documents) {
-    const double documents = std::round(evidence.n_after);
-    sentence += ", on " + Grouped(Fixed(documents, 0)) + (documents == 1 ? " document" : " documents");
-  }
-  return sentence;
+  return WhatMovedHow(evidence) + " since " + ClockOf(evidence.since_best_unix_s) + OnDocuments(evidence);
+}
+
+std::string TimelessSentenceOf(const Evidence& evidence) {
+  return WhatMovedHow(evidence) + OnDocuments(evidence);
 }
 
 VerdictWords WordsOf(const Verdict& verdict, const std::string& reason) {

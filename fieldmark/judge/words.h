@@ -17,6 +17,8 @@ std::string NumberWords(double value);   // three significant digits
 
 // "POST /orders request customer.phone null 1 % → 38 % since 14:02, on 512 documents".
 std::string SentenceOf(const Evidence& evidence);
+// The same of two sides that have no time: "customer.phone null 1 % → 38 %, on 512 documents".
+std::string TimelessSentenceOf(const Evidence& evidence);
 
 struct VerdictWords {
   std::string title;
