@@ -139,10 +139,23 @@ class FieldmarkMiddleware:
 
         async def flush_at_shutdown(message: Message) -> None:
             if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-                agent.flush()
+                await _flush(agent)
             await send(message)
 
         return flush_at_shutdown
+
+
+async def _flush(agent: Agent) -> None:
+    """Beside the loop: others may still be at work on it."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # a loop that is not asyncio's
+        agent.flush()
+        return
+    try:
+        await loop.run_in_executor(None, agent.flush)
+    except RuntimeError as error:  # no thread to be had
+        agent.fault(error)
 
 
 class _Exchange:

@@ -13,6 +13,7 @@ namespace fieldmark::python {
 void BindRecorder(nanobind::module_& module);
 void BindOutbox(nanobind::module_& module);
 void BindBatch(nanobind::module_& module);
+void BindProfile(nanobind::module_& module);
 
 // Raises the Python exception that belongs to the error's code. Needs the GIL.
 [[noreturn]] void Raise(const Error& error);

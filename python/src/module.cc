@@ -1,4 +1,4 @@
-// fieldmark._core: the recorder and the outbox for Python. It knows bytes, numbers and names; docstrings and
+// fieldmark._core: recorder, outbox and profile for Python. It knows bytes, numbers and names; docstrings and
 // everything that talks to the world live in the package around it.
 #include <nanobind/nanobind.h>
 
@@ -11,4 +11,5 @@ NB_MODULE(_core, module) {
   fieldmark::python::BindRecorder(module);
   fieldmark::python::BindOutbox(module);
   fieldmark::python::BindBatch(module);
+  fieldmark::python::BindProfile(module);
 }

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -433,6 +434,28 @@ def test_with_bodies_off_only_their_sizes_are_counted(collector: Collector, serv
     collector.wait_until(lambda c: c.requests("POST /raw") == {200: 1})
     assert set(collector.subjects()) == {"", "POST /raw"}
     assert held == 0
+
+
+def test_the_last_flush_does_not_hold_up_the_loop(
+    collector: Collector, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    wrapped = FieldmarkMiddleware(app, service=service, url=collector.url)
+    others_went_on = threading.Event()
+    monkeypatch.setattr(agent.Agent, "flush", lambda _: others_went_on.wait(20))
+
+    async def shut_down() -> Sent:
+        asyncio.get_running_loop().call_later(0.01, others_went_on.set)
+        return await exchange(wrapped, [], {"type": "lifespan"})
+
+    assert [message["type"] for message in asyncio.run(shut_down())] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    assert others_went_on.is_set()
 
 
 # ------------------------------------------------------------------ our own faults
