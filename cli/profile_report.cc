@@ -21,6 +21,7 @@ using profile::FieldCounts;
 using profile::Fields;
 using profile::FieldSummary;
 using profile::Missing;
+using profile::Values;
 using sketch::Format;
 using sketch::Histogram;
 
@@ -112,15 +113,9 @@ bool IsConstant(const FieldSummary& field) {
   return !field.categories.overflowed() && field.categories.entries().size() == 1;
 }
 
-// An estimate may be above what there is.
-uint64_t DistinctOf(const FieldSummary& field) {
-  return std::min(field.categories.total(),
-                  static_cast<uint64_t>(std::llround(field.categories.DistinctCount())));
-}
-
 std::string DistinctText(const FieldSummary& field) {
   if (field.categories.empty()) return kNone;
-  const uint64_t count = DistinctOf(field);
+  const uint64_t count = profile::DistinctOf(field.categories);
   return field.categories.overflowed() ? "~" + judge::CountWords(static_cast<double>(count))
                                        : ExactCount(count);
 }
@@ -143,40 +138,20 @@ std::string FormatsText(const FieldCounts& counts) {
   return text.empty() ? kNone : text;
 }
 
-// The outermost buckets' edges, or for whole numbers the outermost of those inside: lower edges are
-// exclusive.
-struct Range {
-  double least, most;
-};
-Range RangeOf(const Histogram& histogram, bool whole) {
-  const double min = histogram.min();
-  const double max = histogram.max();
-  if (!whole) return {min, max};
-  const double least = min > 0 ? std::floor(min) + 1 : std::ceil(min);
-  const double most = max < 0 ? std::ceil(max) - 1 : std::floor(max);
-  // Beyond 2^53 a double steps over whole numbers.
-  return least <= most ? Range{least, most} : Range{min, max};
-}
-
-double QuantileIn(const Range& range, const Histogram& histogram, double q, bool whole) {
-  const double value = histogram.Quantile(q);
-  return std::clamp(whole ? std::round(value) : value, range.least, range.most);
-}
-
 std::string RangeText(const Histogram& histogram, bool whole, const char* unit) {
-  const Range range = RangeOf(histogram, whole);
-  const std::string least = NumberWords(range.least);
-  const std::string most = NumberWords(range.most);
+  const Values values(histogram, whole);
+  const std::string least = NumberWords(values.min());
+  const std::string most = NumberWords(values.max());
   const std::string named = *unit == '\0' ? "" : std::string(" ") + unit;
   if (least == most) return least + named;
-  return least + " … " + most + named + ", median " + NumberWords(QuantileIn(range, histogram, 0.5, whole)) +
-         ", 99 % ≤ " + NumberWords(QuantileIn(range, histogram, 0.99, whole));
+  return least + " … " + most + named + ", median " + NumberWords(values.Quantile(0.5)) + ", 99 % ≤ " +
+         NumberWords(values.Quantile(0.99));
 }
 
 std::string ValuesText(const FieldSummary& field) {
   std::string text;
   const auto add = [&](const std::string& words) { text += (text.empty() ? "" : "; ") + words; };
-  if (!field.numbers.empty()) add(RangeText(field.numbers, field.counts.floats == 0, ""));
+  if (!field.numbers.empty()) add(RangeText(field.numbers, profile::AreWhole(field.counts), ""));
   if (!field.string_bytes.empty()) add(RangeText(field.string_bytes, true, "bytes"));
   if (!field.array_items.empty()) add(RangeText(field.array_items, true, "items"));
   const uint64_t booleans = Booleans(field.counts);
@@ -321,9 +296,6 @@ class Remarker {
 
 namespace json = boost::json;
 
-constexpr std::pair<const char*, double> kQuantiles[] = {
-    {"p01", 0.01}, {"p05", 0.05}, {"p25", 0.25}, {"p50", 0.5}, {"p75", 0.75}, {"p95", 0.95}, {"p99", 0.99}};
-
 // Whole numbers that a double holds look like such.
 json::value NumberJson(double value, bool whole) {
   constexpr double kExact = 9007199254740992;
@@ -332,12 +304,11 @@ json::value NumberJson(double value, bool whole) {
 }
 
 json::object HistogramJson(const Histogram& histogram, bool whole) {
-  const Range range = RangeOf(histogram, whole);
+  const Values values(histogram, whole);
   json::object object{{"count", histogram.count()},
-                      {"min", NumberJson(range.least, whole)},
-                      {"max", NumberJson(range.most, whole)}};
-  for (const auto& [name, q] : kQuantiles)
-    object[name] = NumberJson(QuantileIn(range, histogram, q, whole), whole);
+                      {"min", NumberJson(values.min(), whole)},
+                      {"max", NumberJson(values.max(), whole)}};
+  for (const auto& [name, q] : profile::kQuantiles) object[name] = NumberJson(values.Quantile(q), whole);
   return object;
 }
 
@@ -378,11 +349,13 @@ json::object FieldJson(const Fields& fields, const std::string& path, const Fiel
     const Missing missing = profile::MissingOf(fields, path);
     object["missing"] = {{"objects", missing.objects}, {"min", missing.min}, {"max", missing.max}};
   }
-  if (!field.numbers.empty()) object["numbers"] = HistogramJson(field.numbers, field.counts.floats == 0);
+  if (!field.numbers.empty())
+    object["numbers"] = HistogramJson(field.numbers, profile::AreWhole(field.counts));
   if (!field.string_bytes.empty()) object["string_bytes"] = HistogramJson(field.string_bytes, true);
   if (!field.array_items.empty()) object["array_items"] = HistogramJson(field.array_items, true);
   if (!field.categories.empty()) {
-    object["distinct"] = {{"count", DistinctOf(field)}, {"exact", !field.categories.overflowed()}};
+    object["distinct"] = {{"count", profile::DistinctOf(field.categories)},
+                          {"exact", !field.categories.overflowed()}};
   }
   return object;
 }

@@ -1,6 +1,7 @@
 #include "fieldmark/profile/reading.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -126,6 +127,27 @@ Fields WithMapsFolded(const Fields& fields, const std::vector<std::string>& maps
   Fields folded = fields;
   for (const std::string& map : maps) folded = WithMapFolded(folded, map);
   return folded;
+}
+
+Values::Values(const sketch::Histogram& histogram, bool whole)
+    : histogram_(histogram), whole_(whole), min_(histogram.min()), max_(histogram.max()) {
+  if (!whole) return;
+  // The edge of a bucket that is nearer to zero is exclusive.
+  const double least = min_ > 0 && histogram.concealed() ? std::floor(min_) + 1 : std::ceil(min_);
+  const double most = max_ < 0 && histogram.concealed() ? std::ceil(max_) - 1 : std::floor(max_);
+  // Beyond 2^53 a double steps over whole numbers.
+  if (least > most) return;
+  min_ = least;
+  max_ = most;
+}
+
+double Values::Quantile(double q) const {
+  const double value = histogram_.Quantile(q);
+  return std::clamp(whole_ ? std::round(value) : value, min_, max_);
+}
+
+uint64_t DistinctOf(const sketch::Categories& categories) {
+  return std::min(categories.total(), static_cast<uint64_t>(std::llround(categories.DistinctCount())));
 }
 
 }  // namespace fieldmark::profile

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fieldmark/profile/field.h"
@@ -37,5 +38,32 @@ std::vector<std::string> MapsOf(const Fields& fields);
 // Moves the named members of each of `maps`, and all below them, into its residual child. `folded` and
 // `documents` then are what they can be at the most: summaries do not say which names came together.
 Fields WithMapsFolded(const Fields& fields, const std::vector<std::string>& maps);
+
+// What can be said of the values behind a histogram that was concealed. `whole`: all of them are whole
+// numbers, which tells more of where in a bucket they can be.
+class Values {
+ public:
+  Values(const sketch::Histogram& histogram, bool whole);
+
+  // No value is outside of them, and there is one in the outermost bucket's width of either.
+  double min() const { return min_; }
+  double max() const { return max_; }
+  double Quantile(double q) const;
+
+ private:
+  const sketch::Histogram& histogram_;
+  bool whole_;
+  double min_;
+  double max_;
+};
+// Whether a field's numbers are; lengths always are.
+inline bool AreWhole(const FieldCounts& counts) { return counts.floats == 0; }
+
+// Quantiles that are shown, by name.
+inline constexpr std::pair<const char*, double> kQuantiles[] = {
+    {"p01", 0.01}, {"p05", 0.05}, {"p25", 0.25}, {"p50", 0.5}, {"p75", 0.75}, {"p95", 0.95}, {"p99", 0.99}};
+
+// How many different values, as an estimate where `categories` overflowed, but no more than there are values.
+uint64_t DistinctOf(const sketch::Categories& categories);
 
 }  // namespace fieldmark::profile

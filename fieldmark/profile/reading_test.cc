@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <set>
 #include <string>
@@ -179,6 +180,45 @@ TEST(Reading, PathsThatNoProfilerWritesDoNoHarm) {
     (void)MissingOf(fields, path);
     EXPECT_LE(WithMapsFolded(fields, MapsOf(fields)).size(), fields.size() + 1) << path;
   }
+}
+
+TEST(Reading, WholeNumbersHaveWholeRangesThatHoldThem) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 500; ++round) {
+    sketch::Histogram histogram;
+    double least = 1e300, most = -1e300;
+    for (int i = 0; i < 3; ++i) {
+      const auto value = static_cast<double>(static_cast<int64_t>(random() % 2001) - 1000);
+      least = std::min(least, value);
+      most = std::max(most, value);
+      histogram.Add(value);
+    }
+    histogram.Conceal();
+    const Values values(histogram, true);
+    EXPECT_LE(values.min(), least);
+    EXPECT_GE(values.max(), most);
+    EXPECT_LE(least - values.min(), 0.022 * std::abs(least));
+    EXPECT_LE(values.max() - most, 0.022 * std::abs(most));
+    EXPECT_TRUE(std::abs(least) > 32 || values.min() == least);
+    for (const auto& [name, q] : kQuantiles) {
+      EXPECT_EQ(values.Quantile(q), std::round(values.Quantile(q)));
+      EXPECT_GE(values.Quantile(q), values.min());
+      EXPECT_LE(values.Quantile(q), values.max());
+    }
+  }
+  sketch::Histogram huge;
+  huge.Add(1e300);
+  huge.Conceal();
+  EXPECT_GE(Values(huge, true).max(), 1e300);
+  EXPECT_EQ(Values(sketch::Histogram{}, true).max(), 0);
+}
+
+TEST(Reading, NoMoreValuesAreDistinctThanThereAre) {
+  sketch::Categories categories;
+  for (uint64_t i = 1; i <= 5000; ++i) categories.Add(i * 0x9E37'79B9'7F4A'7C15);
+  EXPECT_LE(DistinctOf(categories), 5000u);
+  EXPECT_GE(DistinctOf(categories), 4500u);
+  EXPECT_EQ(DistinctOf({}), 0u);
 }
 
 }  // namespace

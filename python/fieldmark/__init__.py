@@ -10,5 +10,6 @@ from fieldmark._about import __version__
 from fieldmark.jobs import job
 from fieldmark.log_counter import LogCounter
 from fieldmark.middleware import FieldmarkMiddleware
+from fieldmark.profiles import Profile, profile
 
-__all__ = ["FieldmarkMiddleware", "LogCounter", "__version__", "job"]
+__all__ = ["FieldmarkMiddleware", "LogCounter", "Profile", "__version__", "job", "profile"]
