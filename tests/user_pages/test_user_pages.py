@@ -1,0 +1,70 @@
+"""The commands of the user pages run as they stand, in an empty folder, and print what the page says.
+
+A block named ```python FILE is written to that file; all ```sh blocks of a page run in order in one shell. Ports are
+moved to free ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+PAGES = Path(__file__).parent.parent.parent / "docs" / "user"
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SECONDS_MAX = 400
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run_page(name: str, folder: Path) -> str:
+    """What the page's commands print."""
+    server, app = free_port(), free_port()
+    text = (PAGES / name).read_text().replace("127.0.0.1:8000", f"127.0.0.1:{app}")
+    text = text.replace("--port 8000", f"--port {app}").replace("fieldmark serve", f"fieldmark serve --port {server}")
+    commands = ["set -eu"]
+    for language, file, body in BLOCK.findall(text):
+        if file:
+            (folder / file).write_text(body)
+        elif language == "sh":
+            commands.append(body)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("FIELDMARK_")}
+    environment["FIELDMARK_URL"] = f"http://127.0.0.1:{server}"
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    # A group of its own: what the page starts in the background ends with it.
+    shell = subprocess.Popen(
+        ["bash", "-c", "\n".join(commands)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        # Background processes keep the pipe open: the shell is waited for, not the end of its output.
+        with (folder / "output.txt").open("w") as log:
+            reader = subprocess.Popen(["cat"], stdin=shell.stdout, stdout=log)
+            status = shell.wait(timeout=SECONDS_MAX)
+    finally:
+        os.killpg(shell.pid, signal.SIGTERM)
+        reader.wait(timeout=30)
+    output = (folder / "output.txt").read_text()
+    assert status == 0, output
+    return output
+
+
+def test_the_page_on_deployments_names_the_field(tmp_path):
+    output = run_page("deployments.md", tmp_path)
+    assert "exit status 3" in output
+    assert "Cannot compare (no earlier version)" in output
+    assert re.search(r"GET /orders/\{order_id\} response 2xx customer\.phone null 0 % → 3\d %", output), output
+    assert "exit status 1" in output
