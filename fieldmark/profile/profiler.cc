@@ -3,7 +3,7 @@
 // known shape costs one comparison of bytes a key and hashes none.
 //
 // Sketches are functions of the multiset of values and do not care when they are told. So a node counts its
-// last few short values in place, puts those that make way into a list of debts, and pays sixteen of them at
+// last few short values in place, puts those that make way into a list of debts, and pays 32 of them at
 // once: the sketches' memory, which the application has pushed out of the caches since, is fetched once for
 // all of them.
 #include "fieldmark/profile/profiler.h"
@@ -12,7 +12,9 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -24,13 +26,13 @@ namespace {
 
 constexpr size_t kShortBytes = 16;
 constexpr size_t kRecentValues = 8;     // taste: enums are mostly smaller
-constexpr size_t kDebtsMax = 16;        // measured: 8 costs 3 ns a value more when cold, 32 gains nothing
+constexpr size_t kDebtsMax = 32;        // measured: docs/design/profile-speed.md
 constexpr size_t kCountedLengths = 64;  // lengths below are counted in place
 constexpr size_t kNodesAtOnce = 8;
 
 // A value and how often it occurred without the sketches knowing.
 struct Debt {
-  // '"': text of at most 16 bytes, as WordsOf has it. 'S': a longer one, its hash and its formats. 'd', 'l',
+  // '"': a text of at most 16 bytes, zeros behind. 'S': a longer one, its hash and its formats. 'd', 'l',
   // 'u': the number's bits. 0: none.
   uint64_t low = 0;
   uint64_t high = 0;
@@ -40,17 +42,18 @@ struct Debt {
 };
 static_assert(sizeof(Debt) == 32);
 
-// What every value touches stands first: two cache lines, one of `recent` and one of `debts`.
+// What every value touches stands first: a cache line, one of `recent` and perhaps one of `debts`.
 struct alignas(64) Node {
   std::string name;
   Node* follower = nullptr;      // the sibling that came after it last time
   uint64_t document_serial = 0;  // the last document that held it
   uint64_t object_serial = 0;    // the last object that held it, to see a key twice
-  uint64_t debts_size = 0;
-  FieldCounts counts;  // without `seen`, which follows from the types
+  uint32_t debts_size = 0;
+  uint32_t documents = 0;  // that are not yet in `counts`
   alignas(64) std::array<Debt, kRecentValues> recent;
   std::array<Debt, kDebtsMax> debts;
 
+  FieldCounts counts;     // without `seen`, which follows from the types, and what is owed
   Node* first = nullptr;  // the member that came first last time
   Node* item = nullptr;
   Node* residual = nullptr;
@@ -73,32 +76,24 @@ inline uint32_t Load32(const char* from) {
   return word;
 }
 
-// The text of at most 16 bytes as two words, one to one for texts of one size; reads nothing beyond it.
+// The text of at most 16 bytes as two words, as they would stand in memory with zeros behind; reads nothing
+// beyond it.
 inline std::pair<uint64_t, uint64_t> WordsOf(std::string_view text) {
+  static_assert(std::endian::native == std::endian::little);
   const char* at = text.data();
   const size_t size = text.size();
-  if (size >= 8) return {Load64(at), Load64(at + size - 8)};
-  if (size >= 4) return {Load32(at), Load32(at + size - 4)};
+  if (size > 8) return {Load64(at), Load64(at + size - 8) >> (8 * (2 * sizeof(uint64_t) - size))};
+  if (size == 8) return {Load64(at), 0};
+  if (size >= 4) return {Load32(at) | uint64_t{Load32(at + size - 4)} << (8 * (size - 4)), 0};
   if (size == 0) return {0, 0};
-  const auto byte = [at](size_t i) { return static_cast<uint64_t>(static_cast<uint8_t>(at[i])); };
-  return {byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16, 0};
+  const auto byte = [at](size_t i) { return uint64_t{static_cast<uint8_t>(at[i])} << (8 * i); };
+  return {byte(0) | byte(size / 2) | byte(size - 1), 0};
 }
 
-// The text that WordsOf took apart.
-std::string_view TextOf(const Debt& debt, std::array<char, kShortBytes>& buffer) {
-  char* to = buffer.data();
-  if (debt.size >= 8) {
-    std::memcpy(to, &debt.low, 8);
-    std::memcpy(to + debt.size - 8, &debt.high, 8);
-  } else if (debt.size >= 4) {
-    std::memcpy(to, &debt.low, 4);
-    std::memcpy(to + debt.size - 4, &debt.high, 4);
-  } else if (debt.size > 0) {
-    to[0] = static_cast<char>(debt.low);
-    to[debt.size / 2] = static_cast<char>(debt.low >> 8);
-    to[debt.size - 1] = static_cast<char>(debt.low >> 16);
-  }
-  return {to, debt.size};
+// The text that WordsOf took in.
+std::string_view TextOf(const Debt& debt) {
+  static_assert(offsetof(Debt, low) == 0 && offsetof(Debt, high) == sizeof(uint64_t));
+  return {reinterpret_cast<const char*>(&debt), debt.size};
 }
 
 inline bool SameText(std::string_view a, std::string_view b) {
@@ -183,12 +178,12 @@ struct Profiler::State {
   const uint64_t* Open(const json::Document& document, const uint64_t* at, Node& node);
 
   struct Container {
-    Node* node;
-    Node* expected;  // of an object: the member that may come next; of an array: its items
-    Node* last;      // of an object: the named member before
-    uint64_t serial;
-    char close;
-    bool folded;
+    Node* node = nullptr;
+    Node* expected = nullptr;  // of an object: the member that may come next; of an array: its items
+    Node* last = nullptr;      // of an object: the named member before
+    uint64_t serial = 0;
+    char close = 0;
+    bool folded = false;
   };
   // Where to record the member, or null when its value is not profiled.
   Node* Member(Container& container, std::string_view name);
@@ -202,17 +197,15 @@ struct Profiler::State {
   void Index(Node* node);
   void GrowIndex();
 
+  void CountDocument(Node& node);
   void String(Node& node, std::string_view text);
-  void Number(Node& node, char type, uint64_t bits);
   void BigInteger(Node& node, std::string_view digits);
-  void Owe(Node& node, const Debt& value);
+  void Owe(Node& node, char type, uint32_t size, uint64_t low, uint64_t high);
   void Postpone(Node& node, const Debt& debt);
   void PayDebts(Node& node);
   void Pay(Node& node, const Debt& debt);
-  void PayText(Node& node, std::string_view text, uint64_t owed);
-  void PayNumber(Node& node, double value, const Debt& debt);
+  uint64_t HashOf(const Debt& debt) const;
   void PayAll(Node& node);
-  uint64_t HashBits(char type, uint64_t bits) const;
 
   Limits limits;
   std::optional<HashKey> key;
@@ -227,7 +220,8 @@ struct Profiler::State {
   size_t names = 0;
   size_t structural = 0;
 
-  std::vector<Container> stack;
+  std::vector<Container> stack;  // as many as the limits allow; the first `depth` are open
+  size_t depth = 0;
   uint64_t document_serial = 0;
   uint64_t object_serial = 0;
   uint64_t times = 1;  // of the document being observed
@@ -238,16 +232,16 @@ Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_
   if (key) seed = SipHash13(*key, "names");
   root = NewNode(nullptr, "");
   limits.depth_max = std::min(limits.depth_max, json::kDepthMax);
-  stack.reserve(limits.depth_max);
+  stack.resize(limits.depth_max);
 }
 
 void Profiler::State::Observe(const json::Document& document) {
   ++document_serial;
   const uint64_t* at = Value(document, document.words, *root);
-  while (!stack.empty()) {
-    Container& container = stack.back();
+  while (depth > 0) {
+    Container& container = stack[depth - 1];
     if (json::TypeOf(*at) == container.close) {
-      stack.pop_back();
+      --depth;
       ++at;
       continue;
     }
@@ -266,7 +260,7 @@ void Profiler::State::Observe(const json::Document& document) {
 const uint64_t* Profiler::State::Value(const json::Document& document, const uint64_t* at, Node& node) {
   if (node.document_serial != document_serial) {
     node.document_serial = document_serial;
-    node.counts.documents += times;
+    CountDocument(node);
   }
   const uint64_t word = *at;
   switch (json::TypeOf(word)) {
@@ -274,17 +268,12 @@ const uint64_t* Profiler::State::Value(const json::Document& document, const uin
       node.counts.invalid_utf8 += times;
       [[fallthrough]];
     case '"':
-      node.counts.strings += times;
       String(node, json::TextOf(document, word));
       return at + 1;
     case 'l':
     case 'u':
-      node.counts.integers += times;
-      Number(node, json::TypeOf(word), at[1]);
-      return at + 2;
     case 'd':
-      node.counts.floats += times;
-      Number(node, 'd', at[1]);
+      Owe(node, json::TypeOf(word), 0, at[1], 0);
       return at + 2;
     case 'n':
       node.counts.nulls += times;
@@ -309,23 +298,38 @@ const uint64_t* Profiler::State::Value(const json::Document& document, const uin
   }
 }
 
+inline void Profiler::State::CountDocument(Node& node) {
+  if (times == 1 && node.documents < UINT32_MAX) {
+    ++node.documents;
+  } else {
+    node.counts.documents += times;
+  }
+}
+
 const uint64_t* Profiler::State::Open(const json::Document& document, const uint64_t* at, Node& node) {
   const uint64_t members = MembersOf(*at);
   const bool is_object = json::TypeOf(*at) == '{';
-  Container container{&node, node.first, nullptr, ++object_serial, is_object ? '}' : ']', false};
+  Node* expected = node.first;
   if (is_object) {
     node.counts.objects += times;
   } else {
     node.counts.arrays += times;
     node.sketches.array_items.Add(static_cast<double>(members), times);
-    if (members > 0) container.expected = StructuralChild(node.item, node, ItemPath);
+    if (members > 0) expected = StructuralChild(node.item, node, ItemPath);
   }
   if (members == 0) return at + 2;
-  if (stack.size() == limits.depth_max || (!is_object && container.expected == nullptr)) {
+  if (depth == limits.depth_max || (!is_object && expected == nullptr)) {
     node.counts.cut += members * times;
     return json::AfterClose(document, *at);
   }
-  stack.push_back(container);
+  // In place: a copy would wait for each of its words to be written.
+  Container& container = stack[depth++];
+  container.node = &node;
+  container.expected = expected;
+  container.last = nullptr;
+  container.serial = ++object_serial;
+  container.close = is_object ? '}' : ']';
+  container.folded = false;
   return at + 1;
 }
 
@@ -422,14 +426,10 @@ inline void Profiler::State::String(Node& node, std::string_view text) {
   const auto size = static_cast<uint32_t>(text.size());
   if (text.size() <= std::min(kShortBytes, limits.string_bytes_max)) {
     const auto [low, high] = WordsOf(text);
-    return Owe(node, {low, high, times, size, '"'});
+    return Owe(node, '"', size, low, high);
   }
   const uint64_t hash = key ? SipHash13Tagged(*key, 's', text.substr(0, limits.string_bytes_max)) : 0;
   Postpone(node, {hash, sketch::FormatsOf(text), times, size, 'S'});
-}
-
-inline void Profiler::State::Number(Node& node, char type, uint64_t bits) {
-  Owe(node, {bits, 0, times, 0, type});
 }
 
 void Profiler::State::BigInteger(Node& node, std::string_view digits) {
@@ -443,16 +443,19 @@ void Profiler::State::BigInteger(Node& node, std::string_view digits) {
       times);
 }
 
-inline void Profiler::State::Owe(Node& node, const Debt& value) {
+inline void Profiler::State::Owe(Node& node, char type, uint32_t size, uint64_t low, uint64_t high) {
   static_assert(kRecentValues == 8);
-  Debt& recent = node.recent[Mix(value.low ^ value.size, value.high) >> 61];
-  if (recent.low == value.low && recent.high == value.high && recent.size == value.size &&
-      recent.type == value.type) {
-    recent.owed += value.owed;
+  Debt& recent = node.recent[Mix(low ^ size, high) >> 61];
+  if (recent.low == low && recent.high == high && recent.size == size && recent.type == type) {
+    recent.owed += times;
     return;
   }
   if (recent.owed > 0) Postpone(node, recent);
-  recent = value;
+  recent.low = low;
+  recent.high = high;
+  recent.owed = times;
+  recent.size = size;
+  recent.type = type;
 }
 
 inline void Profiler::State::Postpone(Node& node, const Debt& debt) {
@@ -461,55 +464,67 @@ inline void Profiler::State::Postpone(Node& node, const Debt& debt) {
 }
 
 void Profiler::State::PayDebts(Node& node) {
-  for (size_t i = 0; i < node.debts_size; ++i) Pay(node, node.debts[i]);
-  node.debts_size = 0;
+  const std::span<const Debt> debts(node.debts.data(), std::exchange(node.debts_size, 0));
+  if (key) {
+    std::array<uint64_t, kDebtsMax> hashes;
+    for (size_t i = 0; i < debts.size(); ++i) {
+      hashes[i] = HashOf(debts[i]);
+      node.sketches.categories.Prefetch(hashes[i]);
+    }
+    for (size_t i = 0; i < debts.size(); ++i) node.sketches.categories.Add(hashes[i], debts[i].owed);
+  }
+  for (const Debt& debt : debts) Pay(node, debt);
 }
 
+// To everything but the categories.
 inline void Profiler::State::Pay(Node& node, const Debt& debt) {
-  std::array<char, kShortBytes> buffer;
   switch (debt.type) {
     case '"':
-      return PayText(node, TextOf(debt, buffer), debt.owed);
-    case 'S':
+      node.counts.strings += debt.owed;
       CountLength(node, debt.size, debt.owed);
-      CountFormats(node, static_cast<sketch::FormatSet>(debt.high), debt.owed);
-      if (key) node.sketches.categories.Add(debt.low, debt.owed);
-      return;
+      return CountFormats(node, sketch::FormatsOf(TextOf(debt)), debt.owed);
+    case 'S':
+      node.counts.strings += debt.owed;
+      CountLength(node, debt.size, debt.owed);
+      return CountFormats(node, static_cast<sketch::FormatSet>(debt.high), debt.owed);
     case 'd':
-      return PayNumber(node, std::bit_cast<double>(debt.low), debt);
+      node.counts.floats += debt.owed;
+      return node.sketches.numbers.Add(std::bit_cast<double>(debt.low), debt.owed);
     case 'l':
-      return PayNumber(node, static_cast<double>(static_cast<int64_t>(debt.low)), debt);
+      node.counts.integers += debt.owed;
+      return node.sketches.numbers.Add(static_cast<double>(static_cast<int64_t>(debt.low)), debt.owed);
     default:
-      return PayNumber(node, static_cast<double>(debt.low), debt);
+      node.counts.integers += debt.owed;
+      return node.sketches.numbers.Add(static_cast<double>(debt.low), debt.owed);
   }
 }
 
-inline void Profiler::State::PayText(Node& node, std::string_view text, uint64_t owed) {
-  CountLength(node, text.size(), owed);
-  CountFormats(node, sketch::FormatsOf(text), owed);
-  if (key) node.sketches.categories.Add(SipHash13Tagged(*key, 's', text), owed);
-}
-
-inline void Profiler::State::PayNumber(Node& node, double value, const Debt& debt) {
-  node.sketches.numbers.Add(value, debt.owed);
-  if (key) node.sketches.categories.Add(HashBits(debt.type, debt.low), debt.owed);
+inline uint64_t Profiler::State::HashOf(const Debt& debt) const {
+  switch (debt.type) {
+    case '"':
+      return SipHash13Tagged(*key, 's', TextOf(debt));
+    case 'S':
+      return debt.low;
+    case 'd':
+      return HashNumber(*key, std::bit_cast<double>(debt.low));
+    case 'l':
+      return HashInteger(*key, static_cast<int64_t>(debt.low));
+    default:
+      return HashUnsigned(*key, debt.low);
+  }
 }
 
 void Profiler::State::PayAll(Node& node) {
-  PayDebts(node);
   for (Debt& recent : node.recent) {
-    if (recent.owed > 0) Pay(node, recent);
+    if (recent.owed > 0) Postpone(node, recent);
     recent = {};
   }
+  PayDebts(node);
+  node.counts.documents += std::exchange(node.documents, 0);
   for (size_t length = 0; length < kCountedLengths; ++length) {
     uint64_t& count = node.lengths[length];
     if (count > 0) node.sketches.string_bytes.Add(static_cast<double>(length), std::exchange(count, 0));
   }
-}
-
-uint64_t Profiler::State::HashBits(char type, uint64_t bits) const {
-  if (type == 'd') return HashNumber(*key, std::bit_cast<double>(bits));
-  return type == 'l' ? HashInteger(*key, static_cast<int64_t>(bits)) : HashUnsigned(*key, bits);
 }
 
 Profiler::Profiler(const Limits& limits, std::optional<HashKey> key)
@@ -534,7 +549,7 @@ void Profiler::SetHashKey(const HashKey& key) {
   state_->key = key;
 }
 
-bool Profiler::empty() const { return state_->root->counts.documents == 0; }
+bool Profiler::empty() const { return state_->root->documents == 0 && state_->root->counts.documents == 0; }
 
 Fields Profiler::Take() {
   State& state = *state_;
@@ -547,7 +562,7 @@ Fields Profiler::Take() {
   }
   Fields fields;
   for (Node* node : state.by_path) {
-    if (node->counts.documents == 0) continue;
+    if (node->documents == 0 && node->counts.documents == 0) continue;
     state.PayAll(*node);
     FieldSummary& field =
         fields.emplace_hint(fields.end(), node->path, std::exchange(node->sketches, {}))->second;

@@ -138,6 +138,12 @@ void Categories::Add(uint64_t hash, uint64_t times) {
   *at = {hash, times};
 }
 
+void Categories::Prefetch(uint64_t hash) const {
+  if (!overflowed()) return;
+  __builtin_prefetch(&registers_[RegisterOf(hash)], 1);
+  __builtin_prefetch(&cells_[CellOf(hash)], 1);
+}
+
 void Categories::Merge(const Categories& other) {
   if (other.empty()) return;
   if (&other == this) return Merge(Categories(other));

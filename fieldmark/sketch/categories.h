@@ -42,6 +42,8 @@ class Categories {
   static constexpr int kRankMax = 48;
 
   void Add(uint64_t hash, uint64_t times = 1);
+  // Has the memory that Add of this hash will write fetched. Before a group of Adds their fetches overlap.
+  void Prefetch(uint64_t hash) const;
   void Merge(const Categories& other);
 
   bool empty() const { return entries_.empty(); }
