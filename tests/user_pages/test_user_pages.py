@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "user"
@@ -55,7 +56,8 @@ def run_page(name: str, folder: Path) -> str:
             reader = subprocess.Popen(["cat"], stdin=shell.stdout, stdout=log)
             status = shell.wait(timeout=SECONDS_MAX)
     finally:
-        os.killpg(shell.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # nothing in the background
+            os.killpg(shell.pid, signal.SIGTERM)
         reader.wait(timeout=30)
     output = (folder / "output.txt").read_text()
     assert status == 0, output
@@ -68,3 +70,16 @@ def test_the_page_on_deployments_names_the_field(tmp_path):
     assert "Cannot compare (no earlier version)" in output
     assert re.search(r"GET /orders/\{order_id\} response 2xx customer\.phone null 0 % → 3\d %", output), output
     assert "exit status 1" in output
+
+
+def test_the_page_on_profiles_finds_what_it_says(tmp_path):
+    output = run_page("profile.md", tmp_path)
+    assert output.startswith("monday.ndjson: 2000 documents, 8 fields\n")
+    assert "standard input: 4000 documents" in output
+    assert "tuesday.profile is not hashed under the key" in output
+    assert "No change seen  tuesday.ndjson compared with monday.profile" in output
+    said = re.search(r"prints `([^`]*)`", (PAGES / "profile.md").read_text())
+    assert said is not None and said.group(1) in output
+    assert "exit status 1" in output
+    assert "2000 customer\n" in output
+    assert "No change seen  tuesday.ndjson compared with python.profile" in output
