@@ -83,3 +83,18 @@ def test_the_page_on_profiles_finds_what_it_says(tmp_path):
     assert "exit status 1" in output
     assert "2000 customer\n" in output
     assert "No change seen  tuesday.ndjson compared with python.profile" in output
+
+
+def test_the_page_on_jobs_counts_them(tmp_path):
+    output = run_page("jobs.md", tmp_path)
+    assert "tuesday failed" in output
+    assert "1 run of 3 failed in 24 h" in output
+    assert "exit status 1" in output
+
+
+def test_the_page_on_doctor_is_told_what_it_says(tmp_path):
+    before, _, after = run_page("doctor.md", tmp_path).partition("exit status 1")
+    assert "nothing listens there" in before
+    assert "orders (the application's title)" in after
+    assert "v1 (FIELDMARK_VERSION)" in after
+    assert "nothing is wrong" in after
