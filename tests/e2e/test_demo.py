@@ -34,7 +34,8 @@ class Run:
 
 
 def demo(*arguments: str) -> Run:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "examples" / "shop")}
+    path = os.pathsep.join(filter(None, [str(ROOT / "examples" / "shop"), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     began = time.monotonic()
     run = subprocess.run(
