@@ -62,7 +62,9 @@ struct SipState {
   uint64_t Finish(uint64_t rest, size_t size) {
     Absorb(static_cast<uint64_t>(size) << 56 | rest);
     v2 ^= 0xFF;
-    for (int i = 0; i < 3; ++i) Round();
+    Round();
+    Round();
+    Round();
     return v0 ^ v1 ^ v2 ^ v3;
   }
 };

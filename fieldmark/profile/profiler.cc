@@ -235,29 +235,46 @@ Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_
   stack.resize(limits.depth_max);
 }
 
-void Profiler::State::Observe(const json::Document& document) {
-  ++document_serial;
-  const uint64_t* at = Value(document, document.words, *root);
-  while (depth > 0) {
-    Container& container = stack[depth - 1];
-    if (json::TypeOf(*at) == container.close) {
-      --depth;
-      ++at;
-      continue;
-    }
-    Node* node = container.expected;
-    if (container.close == '}') {
-      node = Member(container, json::TextOf(document, *at++));
-      if (node == nullptr) {
-        at = Skip(document, at);
-        continue;
-      }
-    }
-    at = Value(document, at, *node);
+inline void Profiler::State::Postpone(Node& node, const Debt& debt) {
+  node.debts[node.debts_size++] = debt;
+  if (node.debts_size == kDebtsMax) PayDebts(node);
+}
+
+inline void Profiler::State::Owe(Node& node, char type, uint32_t size, uint64_t low, uint64_t high) {
+  static_assert(kRecentValues == 8);
+  Debt& recent = node.recent[Mix(low ^ size, high) >> 61];
+  if (recent.low == low && recent.high == high && recent.size == size && recent.type == type) {
+    recent.owed += times;
+    return;
+  }
+  if (recent.owed > 0) Postpone(node, recent);
+  recent.low = low;
+  recent.high = high;
+  recent.owed = times;
+  recent.size = size;
+  recent.type = type;
+}
+
+inline void Profiler::State::String(Node& node, std::string_view text) {
+  const auto size = static_cast<uint32_t>(text.size());
+  if (text.size() <= std::min(kShortBytes, limits.string_bytes_max)) {
+    const auto [low, high] = WordsOf(text);
+    return Owe(node, '"', size, low, high);
+  }
+  const uint64_t hash = key ? SipHash13Tagged(*key, 's', text.substr(0, limits.string_bytes_max)) : 0;
+  Postpone(node, {hash, sketch::FormatsOf(text), times, size, 'S'});
+}
+
+inline void Profiler::State::CountDocument(Node& node) {
+  if (times == 1 && node.documents < UINT32_MAX) {
+    ++node.documents;
+  } else {
+    node.counts.documents += times;
   }
 }
 
-const uint64_t* Profiler::State::Value(const json::Document& document, const uint64_t* at, Node& node) {
+[[gnu::always_inline]] inline const uint64_t* Profiler::State::Value(const json::Document& document,
+                                                                     const uint64_t* at, Node& node) {
   if (node.document_serial != document_serial) {
     node.document_serial = document_serial;
     CountDocument(node);
@@ -298,11 +315,41 @@ const uint64_t* Profiler::State::Value(const json::Document& document, const uin
   }
 }
 
-inline void Profiler::State::CountDocument(Node& node) {
-  if (times == 1 && node.documents < UINT32_MAX) {
-    ++node.documents;
-  } else {
-    node.counts.documents += times;
+inline Node* Profiler::State::Member(Container& container, std::string_view name) {
+  Node* node = container.expected;
+  if (node == nullptr || !SameText(node->name, name)) {
+    node = UnexpectedMember(container, name);
+    if (node == nullptr) return Unnamed(container);
+  }
+  container.last = node;
+  container.expected = node->follower;
+  if (node->object_serial == container.serial) {
+    node->counts.duplicate_keys += times;
+    return nullptr;
+  }
+  node->object_serial = container.serial;
+  return node;
+}
+
+void Profiler::State::Observe(const json::Document& document) {
+  ++document_serial;
+  const uint64_t* at = Value(document, document.words, *root);
+  while (depth > 0) {
+    Container& container = stack[depth - 1];
+    if (json::TypeOf(*at) == container.close) {
+      --depth;
+      ++at;
+      continue;
+    }
+    Node* node = container.expected;
+    if (container.close == '}') {
+      node = Member(container, json::TextOf(document, *at++));
+      if (node == nullptr) {
+        at = Skip(document, at);
+        continue;
+      }
+    }
+    at = Value(document, at, *node);
   }
 }
 
@@ -331,22 +378,6 @@ const uint64_t* Profiler::State::Open(const json::Document& document, const uint
   container.close = is_object ? '}' : ']';
   container.folded = false;
   return at + 1;
-}
-
-inline Node* Profiler::State::Member(Container& container, std::string_view name) {
-  Node* node = container.expected;
-  if (node == nullptr || !SameText(node->name, name)) {
-    node = UnexpectedMember(container, name);
-    if (node == nullptr) return Unnamed(container);
-  }
-  container.last = node;
-  container.expected = node->follower;
-  if (node->object_serial == container.serial) {
-    node->counts.duplicate_keys += times;
-    return nullptr;
-  }
-  node->object_serial = container.serial;
-  return node;
 }
 
 Node* Profiler::State::UnexpectedMember(Container& container, std::string_view name) {
@@ -422,16 +453,6 @@ void Profiler::State::GrowIndex() {
   }
 }
 
-inline void Profiler::State::String(Node& node, std::string_view text) {
-  const auto size = static_cast<uint32_t>(text.size());
-  if (text.size() <= std::min(kShortBytes, limits.string_bytes_max)) {
-    const auto [low, high] = WordsOf(text);
-    return Owe(node, '"', size, low, high);
-  }
-  const uint64_t hash = key ? SipHash13Tagged(*key, 's', text.substr(0, limits.string_bytes_max)) : 0;
-  Postpone(node, {hash, sketch::FormatsOf(text), times, size, 'S'});
-}
-
 void Profiler::State::BigInteger(Node& node, std::string_view digits) {
   double value;
   const bool finite = std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc();
@@ -443,35 +464,12 @@ void Profiler::State::BigInteger(Node& node, std::string_view digits) {
       times);
 }
 
-inline void Profiler::State::Owe(Node& node, char type, uint32_t size, uint64_t low, uint64_t high) {
-  static_assert(kRecentValues == 8);
-  Debt& recent = node.recent[Mix(low ^ size, high) >> 61];
-  if (recent.low == low && recent.high == high && recent.size == size && recent.type == type) {
-    recent.owed += times;
-    return;
-  }
-  if (recent.owed > 0) Postpone(node, recent);
-  recent.low = low;
-  recent.high = high;
-  recent.owed = times;
-  recent.size = size;
-  recent.type = type;
-}
-
-inline void Profiler::State::Postpone(Node& node, const Debt& debt) {
-  node.debts[node.debts_size++] = debt;
-  if (node.debts_size == kDebtsMax) PayDebts(node);
-}
-
 void Profiler::State::PayDebts(Node& node) {
   const std::span<const Debt> debts(node.debts.data(), std::exchange(node.debts_size, 0));
   if (key) {
-    std::array<uint64_t, kDebtsMax> hashes;
-    for (size_t i = 0; i < debts.size(); ++i) {
-      hashes[i] = HashOf(debts[i]);
-      node.sketches.categories.Prefetch(hashes[i]);
-    }
-    for (size_t i = 0; i < debts.size(); ++i) node.sketches.categories.Add(hashes[i], debts[i].owed);
+    std::array<sketch::CategoryCount, kDebtsMax> hashed;
+    for (size_t i = 0; i < debts.size(); ++i) hashed[i] = {HashOf(debts[i]), debts[i].owed};
+    node.sketches.categories.AddAll({hashed.data(), debts.size()});
   }
   for (const Debt& debt : debts) Pay(node, debt);
 }

@@ -113,6 +113,13 @@ bool DecodeRegisters(ByteReader& in, std::vector<uint8_t>& registers) {
 
 }  // namespace
 
+inline void Categories::Count(uint64_t hash, uint64_t times) {
+  uint64_t& cell = cells_[CellOf(hash)];
+  cell = AddSaturating(cell, times);
+  uint8_t& rank = registers_[RegisterOf(hash)];
+  rank = std::max(rank, RankOf(hash));
+}
+
 void Categories::Add(uint64_t hash, uint64_t times) {
   if (times == 0) return;
   total_ = AddSaturating(total_, times);
@@ -138,10 +145,14 @@ void Categories::Add(uint64_t hash, uint64_t times) {
   *at = {hash, times};
 }
 
-void Categories::Prefetch(uint64_t hash) const {
-  if (!overflowed()) return;
-  __builtin_prefetch(&registers_[RegisterOf(hash)], 1);
-  __builtin_prefetch(&cells_[CellOf(hash)], 1);
+void Categories::AddAll(std::span<const CategoryCount> group) {
+  if (overflowed()) {
+    for (const CategoryCount& each : group) {
+      __builtin_prefetch(&registers_[RegisterOf(each.hash)], 1);
+      __builtin_prefetch(&cells_[CellOf(each.hash)], 1);
+    }
+  }
+  for (const CategoryCount& each : group) Add(each.hash, each.count);
 }
 
 void Categories::Merge(const Categories& other) {
@@ -200,13 +211,6 @@ void Categories::Overflow() {
   cells_.assign(kCells, 0);
   registers_.assign(kRegisters, 0);
   for (const CategoryCount& entry : entries_) Count(entry.hash, entry.count);
-}
-
-void Categories::Count(uint64_t hash, uint64_t times) {
-  uint64_t& cell = cells_[CellOf(hash)];
-  cell = AddSaturating(cell, times);
-  uint8_t& rank = registers_[RegisterOf(hash)];
-  rank = std::max(rank, RankOf(hash));
 }
 
 void Categories::Encode(ByteWriter& out) const {

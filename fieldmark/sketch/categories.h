@@ -42,8 +42,8 @@ class Categories {
   static constexpr int kRankMax = 48;
 
   void Add(uint64_t hash, uint64_t times = 1);
-  // Has the memory that Add of this hash will write fetched. Before a group of Adds their fetches overlap.
-  void Prefetch(uint64_t hash) const;
+  // The same for each of a group; the fetches of the memory that they need overlap.
+  void AddAll(std::span<const CategoryCount> group);
   void Merge(const Categories& other);
 
   bool empty() const { return entries_.empty(); }

@@ -56,11 +56,19 @@ double Edge(int64_t index) {
   return std::bit_cast<double>(shift > static_cast<int64_t>(kFractionBits) ? 0 : mantissa >> shift);
 }
 
-// The position of the first bucket not below `index`. Values come in no order, so a branch on each comparison
-// would be guessed wrong half of the time; this compiles to none.
+// The position of the first bucket not below `index`. Indexes are different integers: before it stand at most
+// as many as lie between the first and `index`, behind it at most as many as between `index` and the last.
+// That leaves as many positions as there are gaps, mostly few. Values come in no order, so a branch on each
+// comparison would be guessed wrong half of the time; the loop compiles to none.
 size_t Find(const std::vector<HistogramBucket>& side, int32_t index) {
-  const HistogramBucket* at = side.data();
-  for (size_t left = side.size(); left > 0;) {
+  if (side.empty() || index <= side.front().index) return 0;
+  if (index > side.back().index) return side.size();
+  const size_t last = side.size() - 1;
+  const auto behind = static_cast<size_t>(side.back().index - index);
+  const size_t low = last > behind ? last - behind : 0;
+  const size_t high = std::min(last, static_cast<size_t>(index - side.front().index));
+  const HistogramBucket* at = side.data() + low;
+  for (size_t left = high - low; left > 0;) {
     const size_t half = (left + 1) / 2;
     at += half * static_cast<size_t>(at[half - 1].index < index);
     left -= half;

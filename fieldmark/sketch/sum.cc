@@ -25,7 +25,18 @@ bool Overflowed(double value) { return !(value >= -kMax && value <= kMax); }
 
 }  // namespace
 
-void Sum::Add(double value) { Merge(FromParts(value, 0)); }
+// What Merge does with a sum whose low part is 0.
+void Sum::Add(double value) {
+  const Parts highs = TwoSum(high_, value);
+  if (Overflowed(highs.high)) {
+    high_ = highs.high > 0 ? kMax : -kMax;
+    low_ = 0;
+    return;
+  }
+  const Parts result = TwoSum(highs.high, highs.low + low_);
+  high_ = Overflowed(result.high) ? highs.high : result.high;
+  low_ = Overflowed(result.high) || Overflowed(result.low) ? 0 : result.low;
+}
 
 void Sum::Merge(const Sum& other) {
   const Parts highs = TwoSum(high_, other.high_);
