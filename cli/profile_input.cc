@@ -138,7 +138,12 @@ std::string ProblemText(Malformed kind, uint64_t at, DocumentForm form, bool out
   if (outside_documents && kind == Malformed::kNotJson && form == DocumentForm::kArray) {
     return "no array of documents from byte " + std::to_string(at) + " on, and the rest was not read";
   }
-  return std::string(json::MalformedName(kind)) + " at byte " + std::to_string(at);
+  const std::string place = " at byte " + std::to_string(at);
+  if (kind == Malformed::kTooLarge) {
+    return "a document of more than " + std::to_string(bucket::kDocumentLimits.body_bytes_max >> 20) +
+           " MiB" + place;
+  }
+  return std::string(json::MalformedName(kind)) + place;
 }
 
 // Documents of one stream, profiled as they come.
