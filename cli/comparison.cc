@@ -321,7 +321,10 @@ std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::
   for (const Series& series : judge::SignalsOf(history, timeline)) {
     family.push_back(EvidenceOf(series, sides, settings));
   }
-  WeighFormats(sides, settings, family);
+  const bool formats_judged = std::any_of(family.begin(), family.end(), [](const Evidence& evidence) {
+    return evidence.statistic.starts_with("format ");
+  });
+  if (!formats_judged) WeighFormats(sides, settings, family);
   return family;
 }
 

@@ -16,7 +16,6 @@ namespace fieldmark::cli {
 namespace {
 
 using bucket::BodySummary;
-using judge::NumberWords;
 using profile::FieldCounts;
 using profile::Fields;
 using profile::FieldSummary;
@@ -68,6 +67,15 @@ std::string ExactCount(uint64_t count) {
 }
 std::string Counted(uint64_t count, const char* noun) {
   return ExactCount(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// Numbers too long to read are powers of ten.
+std::string NumberWords(double value) {
+  const double magnitude = std::abs(value);
+  if (magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e15)) return judge::NumberWords(value);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
 }
 
 struct TypeShare {

@@ -13,7 +13,7 @@ namespace fieldmark::bucket {
 
 // Files are wider than requests, and one at a time may take more memory.
 inline constexpr Limits kDocumentLimits = {
-    .fields_max = 1024, .names_max = 1024, .body_bytes_max = 16u << 20};
+    .fields_max = 2048, .names_max = 1024, .body_bytes_max = 16u << 20};
 
 // Allocates nothing for a document of a known shape. Memory is bounded by the limits: about 16 bytes a byte
 // of the largest document, and the fields' summaries. Not safe for use by several threads at once.
