@@ -221,6 +221,17 @@ constexpr TypeCount kTypes[] = {
     {"type array", [](const FieldCounts& counts) { return static_cast<double>(counts.arrays); }},
 };
 
+// Of the strings, how many look like it; only what some string ever looked like.
+void FormatSignals(const FieldHistory& field, const FieldCounts& all, std::vector<Series>& signals) {
+  for (size_t i = 0; i < sketch::kFormats; ++i) {
+    if (all.formats[i] == 0) continue;
+    signals.push_back(FieldRate(
+        field, "format " + std::string(sketch::FormatName(static_cast<sketch::Format>(i))),
+        Polarity::kNeutral, [i](const FieldCounts& c) { return static_cast<double>(c.formats[i]); },
+        [](const FieldCounts& c) { return static_cast<double>(c.strings); }));
+  }
+}
+
 // Signals only of what some step has: a type never seen on either side says nothing.
 void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
   FieldSummary all;
@@ -232,6 +243,7 @@ void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
                               &FieldCounts::arrays, &FieldCounts::big_integers, &FieldCounts::non_finites}) {
       all.counts.*member += step->counts.*member;
     }
+    for (size_t i = 0; i < sketch::kFormats; ++i) all.counts.formats[i] += step->counts.formats[i];
   }
   if (all.counts.seen == 0) return;
 
@@ -249,6 +261,7 @@ void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
       signals.push_back(FieldRate(field, type.statistic, Polarity::kNeutral, type.count, NotNull));
     }
   }
+  FormatSignals(field, all.counts, signals);
   const auto booleans = [](const FieldCounts& c) { return static_cast<double>(c.trues + c.falses); };
   if (booleans(all.counts) > 0) {
     signals.push_back(FieldRate(

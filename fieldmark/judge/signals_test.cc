@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "fieldmark/bucket/recorder.h"
@@ -117,6 +118,21 @@ TEST(Signals, OfFieldsAreSharesOfDocuments) {
   EXPECT_THAT(Named(signals, "POST /orders request note missing").numerators, ElementsAre(7, 2, 0));
   EXPECT_THAT(Named(signals, "POST /orders request paid true").numerators, ElementsAre(3, 0, 0));
   EXPECT_THAT(Named(signals, "POST /orders request phone value").weights, ElementsAre(0, 2, 0));
+}
+
+TEST(Signals, OfFormatsAreSharesOfStringsAndOnlyOfWhatWasSeen) {
+  Service service;
+  service.Take(0, R"({"id":"550e8400-e29b-41d4-a716-446655440000"})", 200, 5, 6);
+  service.Take(0, R"({"id":null})", 200, 5, 4);
+  service.Take(1, R"({"id":"12"})", 200, 5, 3);
+  const std::vector<Series> signals = service.Signals(kRequest, 2);
+  EXPECT_THAT(Named(signals, "POST /orders request id format uuid").numerators, ElementsAre(6, 0));
+  EXPECT_THAT(Named(signals, "POST /orders request id format uuid").weights, ElementsAre(6, 3));
+  EXPECT_THAT(Named(signals, "POST /orders request id format number").numerators, ElementsAre(0, 3));
+  EXPECT_EQ(
+      std::ranges::count_if(
+          Names(signals), [](const std::string& name) { return name.find(" format ") != std::string::npos; }),
+      2);
 }
 
 TEST(Signals, CountDocumentsNotArrayItems) {
