@@ -12,7 +12,6 @@
 #include "fieldmark/judge/words.h"
 #include "fieldmark/profile/path.h"
 #include "fieldmark/profile/reading.h"
-#include "fieldmark/sketch/formats.h"
 
 namespace fieldmark::cli {
 namespace {
@@ -87,12 +86,6 @@ void WeighShare(const Tally& before, const Tally& after, const Settings& setting
 double DocumentsEach(const FieldCounts& counts) {
   if (counts.seen == 0) return 0;
   return std::min(1.0, static_cast<double>(counts.documents) / static_cast<double>(counts.seen));
-}
-
-// So many of a field's strings, in documents.
-Tally StringTally(const FieldCounts& counts, uint64_t strings) {
-  const double each = DocumentsEach(counts);
-  return {each * static_cast<double>(strings), each * static_cast<double>(counts.strings)};
 }
 
 // How many of the documents with the object miss the member, at the least and at the most.
@@ -289,25 +282,6 @@ Evidence EvidenceOf(const Series& series, const Sides& sides, const Settings& se
   return evidence;
 }
 
-// How many of a field's strings looked like what.
-void WeighFormats(const Sides& sides, const Settings& settings, std::vector<Evidence>& family) {
-  for (const auto& [path, before] : sides.before) {
-    const auto after = sides.after.find(path);
-    if (after == sides.after.end()) continue;
-    const FieldCounts& from = before.counts;
-    const FieldCounts& to = after->second.counts;
-    for (size_t i = 0; i < sketch::kFormats; ++i) {
-      if (from.formats[i] + to.formats[i] == 0) continue;
-      Evidence evidence;
-      evidence.field = path;
-      evidence.statistic = "format " + std::string(sketch::FormatName(static_cast<sketch::Format>(i)));
-      evidence.signal = path + (path.empty() ? "" : " ") + evidence.statistic;
-      WeighShare(StringTally(from, from.formats[i]), StringTally(to, to.formats[i]), settings, evidence);
-      family.push_back(std::move(evidence));
-    }
-  }
-}
-
 std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::BodySummary& after,
                                const Settings& settings) {
   judge::SubjectHistory history;
@@ -321,10 +295,6 @@ std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::
   for (const Series& series : judge::SignalsOf(history, timeline)) {
     family.push_back(EvidenceOf(series, sides, settings));
   }
-  const bool formats_judged = std::any_of(family.begin(), family.end(), [](const Evidence& evidence) {
-    return evidence.statistic.starts_with("format ");
-  });
-  if (!formats_judged) WeighFormats(sides, settings, family);
   return family;
 }
 

@@ -9,6 +9,7 @@ import pty
 import random
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
 
 
 def test_progress_is_for_terminals(folder: Path) -> None:
-    """Half a second passes before the end of the input: time enough for the first line of progress."""
+    """The input goes on until the first line of progress is there."""
     primary, secondary = pty.openpty()
     data = (folder / "before.ndjson").read_bytes()
     process = subprocess.Popen(
@@ -240,7 +241,8 @@ def test_progress_is_for_terminals(folder: Path) -> None:
     assert process.stdin is not None
     shown = b""
     os.set_blocking(primary, False)
-    while b"documents" not in shown:
+    deadline = time.monotonic() + SECONDS_MAX
+    while b"documents" not in shown and time.monotonic() < deadline:
         process.stdin.write(data)
         process.stdin.flush()
         try:
@@ -250,4 +252,5 @@ def test_progress_is_for_terminals(folder: Path) -> None:
     process.stdin.close()
     assert process.wait(SECONDS_MAX) == 0
     assert b"standard input" in shown
+    assert b"documents" in shown
     os.close(primary)
