@@ -106,11 +106,11 @@ def _daily(unix_s: float, swing: float, peak_hour: float) -> float:
 def make_traffic(seed: int) -> Traffic:
     random = Random(f"traffic/{seed}")
     orders = _post("/orders", _orders(random))
-    wrong_orders = _post("/orders", [_spoilt(random, json.loads(order.body)) for order in orders[:20]])
-    customers = _post("/customers", [_customer(random, number) for number in range(40)])
-    wrong_customers = _post("/customers", [{**_customer(random, n), "email": "nobody"} for n in range(40, 46)])
-    some_orders = [customer_orders[0].id for customer_orders in ORDERS_OF.values()]
-    products = random.sample(list(PRODUCTS), 40)
+    wrong_orders = _post("/orders", [_spoilt(random, json.loads(order.body)) for order in orders[:9]])
+    customers = _post("/customers", [_customer(random, number) for number in range(24)])
+    wrong_customers = _post("/customers", [{**_customer(random, n), "email": "nobody"} for n in range(24, 28)])
+    some_orders = [customer_orders[0].id for customer_orders in ORDERS_OF.values()][::2]
+    products = random.sample(list(PRODUCTS), 24)
     shelves: list[Query] = [{"category": category.value} for category in Category] + [
         {"page": page} for page in (1, 2, 3)
     ]
@@ -223,7 +223,7 @@ def _patches(random: Random) -> tuple[Request, ...]:
     ]
     return tuple(
         Request("PATCH", f"/orders/{order}", json.dumps(random.choice(patches)).encode())
-        for order in random.sample(list(ORDERS), 40)
+        for order in random.sample(list(ORDERS), 16)
     )
 
 
@@ -242,7 +242,7 @@ def _searches(random: Random) -> list[str]:
         "scale",
         "hand",
     ]
-    return sorted({" ".join(random.sample(words, random.randint(1, 2))) for _ in range(60)})[:40]
+    return sorted({" ".join(random.sample(words, random.randint(1, 2))) for _ in range(40)})[:24]
 
 
 def _chance(random: Random, probability: float) -> bool:
