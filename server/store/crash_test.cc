@@ -26,14 +26,20 @@ Batch BatchOf(uint64_t sequence) {
   return SampleBatches::Counted(kOrders, 1, sequence, kMidnight + static_cast<Minute>(sequence), 1);
 }
 
+// Received in its own minute: a store forgets the sequences of instances that it has not heard of for long.
+Result<Append> AppendTo(Store& store, uint64_t sequence) {
+  const Batch batch = BatchOf(sequence);
+  const Minute minute = kMidnight + static_cast<Minute>(sequence);
+  return store.AppendBatch(batch, bucket::EncodeBatch(batch), minute * kMsPerMinute);
+}
+
 // Appends and folds for ever, and says each sequence once it is durable. Never returns: the child ends by
 // being killed.
 [[noreturn]] void AppendAndAcknowledge(const std::string& folder, uint64_t next, int acknowledgements) {
   Result<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(folder);
   if (!store.ok()) ::_exit(1);
   for (uint64_t sequence = next;; ++sequence) {
-    const Batch batch = BatchOf(sequence);
-    if (!(*store)->AppendBatch(batch, bucket::EncodeBatch(batch), 1).ok()) ::_exit(2);
+    if (!AppendTo(**store, sequence).ok()) ::_exit(2);
     if (::write(acknowledgements, &sequence, sizeof sequence) != sizeof sequence) ::_exit(3);
     if (sequence % 3 != 0) continue;
     // Some minutes are of hours that are over, others are not.
@@ -123,8 +129,7 @@ TEST(CrashTest, AKilledProcessLosesNothingAcknowledgedAndCountsNothingTwice) {
       ASSERT_EQ(Sum(DocumentsByStep(**store, step)), kept);
     }
     for (uint64_t sequence = 1; sequence <= kept; ++sequence) {
-      const Batch batch = BatchOf(sequence);
-      ASSERT_EQ(*(*store)->AppendBatch(batch, bucket::EncodeBatch(batch), 1), Append::kDuplicate);
+      ASSERT_EQ(*AppendTo(**store, sequence), Append::kDuplicate);
     }
   }
   EXPECT_GT(kept, 100u) << "too little happened to say anything";
