@@ -7,10 +7,28 @@ import random
 from typing import Any
 
 CITIES = ["Berlin", "Porto", "Gdańsk", "Lyon", "Turku", "Graz"]
+NOTE_LETTERS = "abcdefghijklmnopqrstuvwxyz     "
 STATUSES = ["open", "paid", "shipped", "returned"]
 
 
-def order(rng: random.Random) -> dict[str, Any]:
+def event(rng: random.Random) -> dict[str, Any]:
+    return {
+        "id": rng.randrange(10**6, 10**7),
+        "user": f"u{rng.randrange(10**4)}",
+        "kind": rng.choice(["view", "click", "buy"]),
+        "value": round(rng.uniform(1, 100), 2),
+        "ok": rng.random() < 0.9,
+        "coupon": None if rng.random() < 0.5 else rng.randrange(100),
+        "at": f"2026-11-{rng.randint(1, 28):02}T{rng.randrange(24):02}:{rng.randrange(60):02}:00Z",
+    }
+
+
+def event_of(size: int, rng: random.Random) -> bytes:
+    """An event of exactly ``size`` bytes."""
+    return _filled(event(rng), size, rng)
+
+
+def order(rng: random.Random, line_count: int = 3) -> dict[str, Any]:
     lines = [
         {
             "sku": f"SKU-{rng.randrange(10**5):05}",
@@ -19,7 +37,7 @@ def order(rng: random.Random) -> dict[str, Any]:
             "price": round(rng.uniform(1, 400), 2),
             "gift": rng.random() < 0.1,
         }
-        for _ in range(3)
+        for _ in range(line_count)
     ]
     return {
         "number": f"{rng.getrandbits(64):016x}",
@@ -39,13 +57,9 @@ def order(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def order_of(size: int, rng: random.Random) -> bytes:
-    """An order of exactly ``size`` bytes: a note fills it up."""
-    document = {**order(rng), "note": ""}
-    missing = size - len(encoded(document))
-    if missing < 0:
-        raise ValueError(f"an order has {size - missing} bytes, more than {size}")
-    return encoded({**document, "note": "x" * missing})
+def order_of(size: int, rng: random.Random, line_count: int = 3) -> bytes:
+    """An order of exactly ``size`` bytes."""
+    return _filled(order(rng, line_count), size, rng)
 
 
 def listing_of(size: int, rng: random.Random) -> dict[str, Any]:
@@ -69,3 +83,18 @@ def summary(rng: random.Random) -> dict[str, Any]:
 
 def encoded(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def leaves(document: Any) -> int:
+    """Values that are no containers."""
+    if isinstance(document, dict):
+        return sum(map(leaves, document.values()))
+    return sum(map(leaves, document)) if isinstance(document, list) else 1
+
+
+def _filled(document: dict[str, Any], size: int, rng: random.Random) -> bytes:
+    document = {**document, "note": ""}
+    missing = size - len(encoded(document))
+    if missing < 0:
+        raise ValueError(f"a body has {size - missing} bytes, more than {size}")
+    return encoded({**document, "note": "".join(rng.choices(NOTE_LETTERS, k=missing))})
