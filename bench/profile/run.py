@@ -210,6 +210,39 @@ def report(leaves: float, variants: list[Variant]) -> dict[str, object]:
     return {"leaves": leaves, "variants": figures, "goals": goals}
 
 
+# Benchmark, its counter (None: CPU time in µs), what it is, at most.
+SUMMARY_GOALS = [
+    ("BM_MergeProfiles/1000", None, "merging two profiles of 500 fields, 1 000 documents each", 500.0),
+    ("BM_EncodeProfile/1000", None, "encoding one", 1000.0),
+    ("BM_EncodeBatch/20", "bytes", "a batch of 50 subjects, 1 000 fields, 20 documents each", 100_000.0),
+]
+
+
+def measure_summaries(program: str) -> dict[str, object]:
+    """What merging and encoding cost: by documents a profile or subject, the last part of a benchmark's name."""
+    command = [program, "--benchmark_filter=Profiles?/|EncodeBatch", "--benchmark_format=json",
+               "--benchmark_repetitions=5", "--benchmark_report_aggregates_only=true"]  # fmt: skip
+    answer = json.loads(subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
+    rows = {row["run_name"]: row for row in answer["benchmarks"] if row["aggregate_name"] == "median"}
+    figures = {name: {"us": row["cpu_time"], "bytes": row.get("bytes")} for name, row in rows.items()}
+    goals = []
+    for name, counter, title, most in SUMMARY_GOALS:
+        reached = figures[name][counter or "us"]
+        goals.append({"of": title, "against": counter, "goal": most, "reached": reached, "met": reached <= most})
+    return {"figures": figures, "goals": goals}
+
+
+def show_summaries(result: dict) -> None:
+    print("\nmerging and encoding, by documents a profile or subject")
+    for name, row in result["figures"].items():
+        size = f"{row['bytes']:12,.0f} bytes" if row["bytes"] else ""
+        print(f"  {name.removeprefix('BM_'):<30}{row['us']:10.0f} µs{size}")
+    for goal in result["goals"]:
+        unit = goal["against"] or "µs"
+        mark = "met   " if goal["met"] else "MISSED"
+        print(f"  {mark} {goal['of']}: {goal['reached']:,.0f} {unit}, goal ≤ {goal['goal']:,.0f}")
+
+
 def show(size: int, result: dict) -> None:
     print(f"\n{size} bytes, {result['leaves']:.0f} leaves")
     print(f"  {'':<30}{'ns a leaf':>10}{'quartiles':>18}{'of orjson':>11}")
@@ -226,18 +259,22 @@ def show(size: int, result: dict) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", required=True, help="the program that measures without Python")
+    parser.add_argument("--summaries", required=True, help="the micro-benchmarks of merging and encoding")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the engine's program inherits it
     peers = load_rivals()
-    results = {}
+    results: dict[object, dict] = {}
     for size in MAKERS:
         results[size] = report(*measure_size(size, arguments.rounds, arguments.engine, peers))
         if not arguments.json:
             show(size, results[size])
+    results["summaries"] = measure_summaries(arguments.summaries)
     if arguments.json:
         print(json.dumps(results))
+    else:
+        show_summaries(results["summaries"])
     return 0
 
 

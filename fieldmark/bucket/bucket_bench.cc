@@ -1,9 +1,14 @@
-// What recording a request and sending a minute cost.
+// What recording a request, merging profiles and sending a minute cost.
 #include <benchmark/benchmark.h>
 
+#include <random>
+#include <string>
+
 #include "fieldmark/bucket/batch.h"
+#include "fieldmark/bucket/document_profiler.h"
 #include "fieldmark/bucket/outbox.h"
 #include "fieldmark/bucket/recorder.h"
+#include "fieldmark/bucket/saved_profile.h"
 
 namespace fieldmark::bucket {
 namespace {
@@ -38,17 +43,6 @@ void BM_RecordBothBodies(benchmark::State& state) {
 }
 BENCHMARK(BM_RecordBothBodies);
 
-Buckets SubjectsOfAMinute(int64_t subjects) {
-  Recorder recorder(Limits{}, HashKey{});
-  for (int64_t i = 0; i < subjects; ++i) {
-    RequestEvent event = Order(90'000);
-    const std::string route = "POST /orders/" + std::to_string(i);
-    event.route = route;
-    recorder.Record(event);
-  }
-  return recorder.Drain();
-}
-
 void BM_Drain(benchmark::State& state) {
   Recorder recorder(Limits{}, HashKey{});
   for (auto _ : state) {
@@ -58,19 +52,118 @@ void BM_Drain(benchmark::State& state) {
 }
 BENCHMARK(BM_Drain);
 
+// Objects such as services carry, of twenty fields: a third with values that hardly repeat, the rest from
+// few.
+class Records {
+ public:
+  static constexpr size_t kFields = 20;
+
+  explicit Records(uint64_t seed) : random_(seed) {}
+
+  std::string Next() {
+    return Text("{\"id\":\"") + Hex(8) + "-" + Hex(4) + "-" + Hex(4) + "-" + Hex(4) + "-" + Hex(12) +
+           "\",\"number\":" + Below(1'000'000) + ",\"status\":\"" + OneOf({"new", "paid", "sent"}) +
+           "\",\"created_at\":\"2026-11-24T10:" + Minute() + ":" + Minute() + "Z\",\"name\":\"" + Hex(9) +
+           "\",\"email\":\"" + Hex(6) + "@example.org\",\"city\":\"" +
+           OneOf({"Graz", "Lyon", "Porto", "Turku"}) + "\",\"zip\":\"" + Hex(5) + "\",\"country\":\"" +
+           OneOf({"AT", "FR", "PT", "FI"}) + "\",\"vip\":" + OneOf({"true", "false", "false"}) +
+           ",\"quantity\":" + Below(9) + ",\"price\":" + Below(400) + ".25,\"total\":" + Below(4'000) +
+           ".5,\"tax\":" + Below(40) + ".5,\"coupon\":" + OneOf({"null", "null", "\"SPRING\""}) +
+           ",\"gift\":false,\"weight_kg\":" + Below(30) + ",\"currency\":\"EUR\",\"priority\":" + Below(3) +
+           ",\"note\":null}";
+  }
+
+ private:
+  using Text = std::string;
+  Text Below(uint64_t n) { return std::to_string(random_() % n); }
+  Text Minute() { return std::to_string(10 + random_() % 50); }
+  Text OneOf(std::initializer_list<const char*> of) { return of.begin()[random_() % of.size()]; }
+  Text Hex(size_t digits) {
+    Text text;
+    for (size_t i = 0; i < digits; ++i) text += "0123456789abcdef"[random_() % 16];
+    return text;
+  }
+
+  std::mt19937_64 random_;
+};
+
+HashKey Key() { return *HashKey::FromHex("000102030405060708090a0b0c0d0e0f"); }
+
+// A profile of 500 fields and some documents.
+SavedProfile WideProfile(uint64_t seed, int64_t documents) {
+  Records records(seed);
+  DocumentProfiler profiler(Key());
+  for (int64_t i = 0; i < documents; ++i) {
+    std::string document;
+    for (size_t part = 0; part < 500 / Records::kFields; ++part) {
+      document +=
+          (part == 0 ? "{" : ",") + std::string("\"part_") + std::to_string(part) + "\":" + records.Next();
+    }
+    profiler.Observe(document + "}");
+  }
+  return profiler.Take();
+}
+
+void BM_MergeProfiles(benchmark::State& state) {
+  const SavedProfile one = WideProfile(1, state.range(0));
+  const SavedProfile other = WideProfile(2, state.range(0));
+  for (auto _ : state) {
+    state.PauseTiming();
+    SavedProfile into = one;
+    state.ResumeTiming();
+    into.Merge(other);
+    benchmark::DoNotOptimize(into);
+    state.PauseTiming();
+    into = {};
+    state.ResumeTiming();
+  }
+  state.counters["fields"] = static_cast<double>(one.body.fields.size());
+}
+BENCHMARK(BM_MergeProfiles)->Arg(10)->Arg(100)->Arg(1'000)->Unit(benchmark::kMicrosecond);
+
+void BM_EncodeProfile(benchmark::State& state) {
+  const SavedProfile profile = WideProfile(1, state.range(0));
+  size_t size = 0;
+  for (auto _ : state) size = EncodeProfile(profile).value().size();
+  state.counters["bytes"] = static_cast<double>(size);
+}
+BENCHMARK(BM_EncodeProfile)->Arg(10)->Arg(100)->Arg(1'000)->Unit(benchmark::kMicrosecond);
+
+// What a worker sends: 50 subjects of 20 fields, by documents of each.
+Batch TypicalBatch(int64_t documents) {
+  Records records(3);
+  Recorder recorder(Limits{}, Key());
+  for (int64_t i = 0; i < documents; ++i) {
+    for (int route = 0; route < 25; ++route) {
+      RequestEvent event = Order(90'000);
+      const std::string name = "POST /orders/" + std::to_string(route);
+      const std::string sent = records.Next();
+      const std::string answered = records.Next();
+      event.route = name;
+      event.request = {BodyState::kCaptured, sent, sent.size()};
+      event.response = {BodyState::kCaptured, answered, answered.size()};
+      recorder.Record(event);
+    }
+  }
+  Batch batch;
+  batch.header.hash_key_id = Key().Id();
+  batch.buckets = recorder.Drain();
+  return batch;
+}
+
 void BM_EncodeBatch(benchmark::State& state) {
-  const Batch batch{{}, SubjectsOfAMinute(state.range(0))};
+  const Batch batch = TypicalBatch(state.range(0));
   size_t size = 0;
   for (auto _ : state) size = EncodeBatch(batch).size();
   state.counters["bytes"] = static_cast<double>(size);
 }
-BENCHMARK(BM_EncodeBatch)->Arg(17);
+BENCHMARK(BM_EncodeBatch)->Arg(10)->Arg(20)->Arg(100)->Arg(1'000)->Unit(benchmark::kMicrosecond);
 
 void BM_DecodeBatch(benchmark::State& state) {
-  const std::string bytes = EncodeBatch({{}, SubjectsOfAMinute(state.range(0))});
+  const std::string bytes = EncodeBatch(TypicalBatch(state.range(0)));
   for (auto _ : state) benchmark::DoNotOptimize(DecodeBatch(bytes));
 }
-BENCHMARK(BM_DecodeBatch)->Arg(17);
+BENCHMARK(BM_DecodeBatch)->Arg(100)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace fieldmark::bucket

@@ -111,18 +111,17 @@ Result<std::string> EncodeProfile(const SavedProfile& profile) {
         {reinterpret_cast<const char*>(profile.hash_key->bytes.data()), profile.hash_key->bytes.size()});
   }
 
-  SubjectSummary subject;
-  subject.body = profile.body;
   ByteWriter body;
   uint8_t present = 0;
   for (const Family family : kAllFamilies) {
-    if (HasFamily(subject, family)) present |= static_cast<uint8_t>(1 << static_cast<int>(family));
+    if (HasFamily(profile.body, family)) present |= static_cast<uint8_t>(1 << static_cast<int>(family));
   }
   body.U8(present);
+  ByteWriter encoded;
   for (const Family family : kAllFamilies) {
-    if (!HasFamily(subject, family)) continue;
-    ByteWriter encoded;
-    EncodeSubject(subject, family, encoded);
+    if (!HasFamily(profile.body, family)) continue;
+    encoded.Clear();
+    EncodeSubject(profile.body, family, encoded);
     body.String(encoded.bytes());
   }
   if (body.size() > kProfileBytesMax) {

@@ -248,7 +248,7 @@ bool HasSection(const SubjectSummary& subject, Family family, Section section) {
     case kRequest:
       return subject.request && (counts || (distributions && HasDistributions(*subject.request)));
     case kBody:
-      return subject.body && (counts || AnyFieldHas(subject.body->fields, family));
+      return subject.body && HasFamily(*subject.body, family);
     case kWatch:
       return subject.watch && counts;
     case kRun:
@@ -322,6 +322,18 @@ void EncodeSubject(const SubjectSummary& subject, Family family, ByteWriter& out
     out.Varint(section);
     out.String(encoded.bytes());
   }
+}
+
+bool HasFamily(const BodySummary& body, Family family) {
+  return family == Family::kCounts || AnyFieldHas(body.fields, family);
+}
+
+void EncodeSubject(const BodySummary& body, Family family, ByteWriter& out) {
+  out.U8(kSubjectVersion);
+  ByteWriter encoded;
+  EncodeBody(body, family, encoded);
+  out.Varint(kBody);
+  out.String(encoded.bytes());
 }
 
 void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject) {

@@ -100,6 +100,9 @@ size_t MemoryBytes(const Bucket& bucket);
 // nothing: decoding all three into one summary gives it back.
 void EncodeSubject(const SubjectSummary& subject, profile::Family family, ByteWriter& out);
 bool HasFamily(const SubjectSummary& subject, profile::Family family);
+// The same for a subject that has a body and nothing else.
+void EncodeSubject(const BodySummary& body, profile::Family family, ByteWriter& out);
+bool HasFamily(const BodySummary& body, profile::Family family);
 // Merges what `in` holds of `family`, up to its end, into `subject`; fails the reader on anything that
 // EncodeSubject cannot have written, and then leaves `subject` as it was.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject);

@@ -67,12 +67,17 @@ double EstimateDistinct(std::span<const uint8_t> registers) {
   return kCount * kCount / (2 * kLn2 * sum);
 }
 
+// Told that the two do not overlap, a compiler takes sixteen at a time.
+void TakeLarger(uint8_t* __restrict registers, const uint8_t* __restrict others) {
+  for (size_t i = 0; i < Categories::kRegisters; ++i) registers[i] = std::max(registers[i], others[i]);
+}
+
 void EncodeRegisters(std::span<const uint8_t> registers, ByteWriter& out) {
   const size_t occupied =
       registers.size() - static_cast<size_t>(std::count(registers.begin(), registers.end(), uint8_t{0}));
   if (occupied > kSparseMax) {
     out.Varint(0);
-    for (const uint8_t rank : registers) out.U8(rank);
+    out.Raw({reinterpret_cast<const char*>(registers.data()), registers.size()});
     return;
   }
   out.Varint(occupied);
@@ -171,7 +176,7 @@ void Categories::Merge(const Categories& other) {
   }
   total_ = AddSaturating(total_, other.total_);
   for (size_t i = 0; i < kCells; ++i) cells_[i] = AddSaturating(cells_[i], other.cells_[i]);
-  for (size_t i = 0; i < kRegisters; ++i) registers_[i] = std::max(registers_[i], other.registers_[i]);
+  TakeLarger(registers_.data(), other.registers_.data());
   std::vector<CategoryCount> merged;
   merged.reserve(kEntriesMax);
   auto mine = entries_.begin();
