@@ -263,7 +263,9 @@ void Recorder::RecordEvent(std::string_view subject, std::string_view kind, Unix
   CountKind(state_->Subject(minute, state_->SubjectOf(subject, minute, times)).events, kind, times);
 }
 
-void Recorder::CountDropped(UnixMs at_unix_ms) { state_->Watch(MinuteOf(at_unix_ms)).dropped_events += 1; }
+void Recorder::CountDropped(UnixMs at_unix_ms, uint64_t times) {
+  state_->Watch(MinuteOf(at_unix_ms)).dropped_events += times;
+}
 
 void Recorder::SetHashKey(const HashKey& key) {
   State& state = *state_;

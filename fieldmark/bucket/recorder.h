@@ -54,7 +54,7 @@ class Recorder {
   void Watch(UnixMs from, UnixMs to);
   void RecordRun(std::string_view job, UnixMs ended_unix_ms, double duration_ms, bool succeeded);
   void RecordEvent(std::string_view subject, std::string_view kind, UnixMs at_unix_ms, uint64_t times = 1);
-  void CountDropped(UnixMs at_unix_ms);
+  void CountDropped(UnixMs at_unix_ms, uint64_t times = 1);
 
   // Until a key is known the hashed family stays empty. Drain before changing one for another: what was
   // hashed under the former key is let go.

@@ -11,15 +11,15 @@ import os
 import sys
 import threading
 import time
-from pathlib import Path
 
 from fieldmark import _core
+from fieldmark.faults import Faults
 from fieldmark.filters import Filter
-from fieldmark.logs import Limited
-from fieldmark.settings import Settings, resolve, service_name
+from fieldmark.settings import Settings, resolve, service_name, working_folder
 from fieldmark.transport import Sender
 
-FLUSH_SECONDS_MAX = 1.0
+FLUSH_SECONDS_MAX = 1.0  # at the end of a process, all together
+LOCK_SECONDS_MAX = 0.2  # of them, for what is under way in the extension
 HELD_BYTES_MAX = 16 << 20  # bodies of all requests in flight together
 SECONDS_BETWEEN_STARTS = 60.0
 
@@ -30,22 +30,27 @@ class Agent:
     def __init__(self, settings: Settings, service: str) -> None:
         self._settings = settings
         self._service = service
-        self._limited = Limited()
         self.bodies = settings.bodies
         self.filter = Filter(settings.include, settings.exclude) if settings.include or settings.exclude else None
-        self.faults = 0
         self.serves = False  # an application, whose other work is this agent's too
         self.begin()
 
     def begin(self) -> None:
         """Empty, as in a process that just started: what a parent recorded is the parent's to send."""
         self.recorder = _core.Recorder(self._settings.hash_key)
+        self._faults = Faults()
         self.started = False
         self.held_bytes = 0
+        self.exit_seconds_left = FLUSH_SECONDS_MAX
         self.fork_lock = threading.Lock()
         self._start_lock = threading.Lock()
         self._start_again_at_s = 0.0
         self._sender: Sender | None = None
+
+    @property
+    def faults(self) -> int:
+        """Of Fieldmark's own in this process, so far."""
+        return self._faults.total
 
     def is_same_service(self, other: object) -> bool:
         """Whether what ``other`` counts is what this one would: two layers may differ in other settings."""
@@ -62,7 +67,7 @@ class Agent:
             if self.started or time.monotonic() < self._start_again_at_s:
                 return
             try:
-                sender = Sender(self._settings, self._service, self.recorder, self.fork_lock)
+                sender = Sender(self._settings, self._service, self.recorder, self.fork_lock, self._faults)
                 sender.start()
             except Exception as error:  # no thread to be had, or the interpreter is going down
                 self._start_again_at_s = time.monotonic() + SECONDS_BETWEEN_STARTS
@@ -72,26 +77,34 @@ class Agent:
             self.started = True
             _flush_in_multiprocessing_child()
 
-    def flush(self, seconds_max: float = FLUSH_SECONDS_MAX) -> bool:
-        """Sends what there is; False when that was not done within ``seconds_max``."""
-        return self._sender is not None and self._sender.flush(seconds_max)
+    def flush(self, seconds_max: float | None = None) -> bool:
+        """Sends what there is, before the server ends the process. False when there was no time for all of it; what
+        the attempt took is then off the time that the exit may take."""
+        started_s = time.monotonic()
+        try:
+            done = self._sender is not None and self._sender.flush(
+                FLUSH_SECONDS_MAX if seconds_max is None else seconds_max
+            )
+        except Exception as error:
+            self.fault(error)
+            done = False
+        self.exit_seconds_left = FLUSH_SECONDS_MAX if done else FLUSH_SECONDS_MAX - (time.monotonic() - started_s)
+        return done
 
     def stop(self, seconds_max: float) -> None:
-        if self._sender is not None:
-            self._sender.stop(seconds_max)
+        try:
+            if self._sender is not None:
+                self._sender.stop(seconds_max)
+        except Exception as error:
+            self.fault(error)
 
     def fault(self, error: BaseException) -> None:
         """Counts a fault of ours and says so, at most once a minute. Never raises."""
-        try:
-            self.faults += 1
-            self._limited.warning(
-                f"recording: a fault of Fieldmark's own, {type(error).__name__}; "
-                f"the application is not affected ({self.faults} so far)"
-            )
-            self.recorder.count_dropped(time.time_ns() // 1_000_000)
-        except Exception:
-            return
+        self._faults.add(error)
 
+
+# Of what could not even have an agent.
+orphaned = Faults()
 
 _agents: dict[tuple[Settings, str], Agent] = {}
 _agents_lock = threading.Lock()
@@ -128,7 +141,7 @@ def agent_of_process() -> Agent | None:
     settings = resolve(os.environ)
     if settings.disabled or _off.is_set():
         return None
-    return agent_for(settings, settings.service or service_name(None, Path.cwd().name))
+    return agent_for(settings, settings.service or service_name(None, working_folder().name))
 
 
 _held_for_fork: list[threading.Lock] = []
@@ -156,12 +169,16 @@ def _after_fork_in_child() -> None:
 
 def stop_all() -> None:
     """A last flush of every agent, together within the time that an exit may take."""
-    until = time.monotonic() + FLUSH_SECONDS_MAX
-    for agent in list(_agents.values()):
-        agent.stop(max(until - time.monotonic(), 0.0))
-        # Kept from now on: a thread that came back from the extension into an interpreter that is going down would
-        # take the process with it.
-        agent.fork_lock.acquire(timeout=FLUSH_SECONDS_MAX)
+    agents = list(_agents.values())
+    started_s = time.monotonic()
+    for agent in agents:
+        until_s = started_s + agent.exit_seconds_left - LOCK_SECONDS_MAX
+        agent.stop(max(until_s - time.monotonic(), 0.0))
+    # Kept from now on: a thread that came back from the extension into an interpreter that is going down would take
+    # the process with it.
+    until_s = time.monotonic() + LOCK_SECONDS_MAX
+    for agent in agents:
+        agent.fork_lock.acquire(timeout=max(until_s - time.monotonic(), 0.0))
 
 
 def _flush_in_multiprocessing_child() -> None:

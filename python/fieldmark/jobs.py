@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from fieldmark.agent import agent_of_process
+from fieldmark.agent import agent_of_process, orphaned
 from fieldmark.logs import Limited
 from fieldmark.settings import SettingsError
 
@@ -140,9 +140,10 @@ def _succeeded(error: BaseException | None) -> bool:
 
 
 def _say(fault: Exception) -> None:
-    # A setting that cannot be meant says so itself; of anything else only its type is told.
-    text = str(fault) if isinstance(fault, SettingsError) else f"a fault of Fieldmark's own, {type(fault).__name__}"
-    _limited.warning(f"recording a run: {text}; the job is not affected")
+    if isinstance(fault, SettingsError):  # which says itself what cannot be meant
+        _limited.warning(f"recording a run: {fault}; the job is not affected")
+    else:
+        orphaned.add(fault)
 
 
 # ------------------------------------------------------------------ background tasks

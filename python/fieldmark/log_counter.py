@@ -11,7 +11,7 @@ import logging
 import sys
 from types import FrameType, TracebackType
 
-from fieldmark.agent import agent_of_process
+from fieldmark.agent import agent_of_process, orphaned
 from fieldmark.errors import innermost
 from fieldmark.logs import logger as own_logger
 from fieldmark.settings import SettingsError
@@ -41,6 +41,9 @@ class LogCounter(logging.Handler):
             agent = agent_of_process()
         except SettingsError:
             return  # the middleware and jobs say so
+        except Exception as fault:
+            orphaned.add(fault)
+            return
         if agent is None:
             return
         try:

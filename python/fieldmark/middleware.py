@@ -7,19 +7,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from pathlib import Path
 from time import perf_counter, time_ns
 from typing import Any
 
 from fieldmark import _core
-from fieldmark.agent import Agent, agent_for, switch_off
+from fieldmark.agent import Agent, agent_for, orphaned, switch_off
 from fieldmark.bodies import Body
 from fieldmark.connection import Connection
 from fieldmark.errors import type_name
 from fieldmark.jobs import watch_background_tasks
 from fieldmark.logs import logger
 from fieldmark.routes import route_of
-from fieldmark.settings import SettingsError, resolve, service_name
+from fieldmark.settings import SettingsError, resolve, service_name, working_folder
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -120,13 +119,13 @@ class FieldmarkMiddleware:
         try:
             if self._agent is None:
                 title = getattr(scope.get("app"), "title", None)
-                service = self._settings.service or service_name(title, Path.cwd().name)
+                service = self._settings.service or service_name(title, working_folder().name)
                 self._agent = agent_for(self._settings, service)
                 self._agent.serves = True
                 watch_background_tasks()
             self._agent.start()
         except Exception as error:
-            logger.error("starting: %s; this application runs without Fieldmark", type(error).__name__)
+            orphaned.add(error)
             self._disabled = True
         return self._agent
 
@@ -154,7 +153,7 @@ async def _flush(agent: Agent) -> None:
         return
     try:
         await loop.run_in_executor(None, agent.flush)
-    except RuntimeError as error:  # no thread to be had
+    except Exception as error:  # no thread to be had
         agent.fault(error)
 
 

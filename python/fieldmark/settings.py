@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from fieldmark.filters import is_pattern
@@ -82,6 +83,14 @@ def service_name(title: object, folder: str) -> str:
     chosen = title if isinstance(title, str) and title not in ("", "FastAPI") else folder
     slug = re.sub(r"[^\w.]+", "-", chosen.lower()).strip("-.")
     return fitting(slug) or "service"
+
+
+def working_folder() -> Path:
+    """Never raises: of a folder that is gone, as some deployments leave it to the former version, the root."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path("/")
 
 
 def fitting(name: str) -> str:

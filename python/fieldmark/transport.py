@@ -16,14 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from fieldmark import _core, version
 from fieldmark._about import SDK
+from fieldmark.faults import Faults
 from fieldmark.logs import Limited, logger
-from fieldmark.settings import Settings
+from fieldmark.settings import Settings, working_folder
 
 FORMAT = 1  # of a batch: the newest this package writes
 INTERVAL_S_DEFAULT = 5.0
@@ -105,11 +105,14 @@ class Sender:
     ``fork_lock`` is held while the outbox is at work, never while waiting for the network.
     """
 
-    def __init__(self, settings: Settings, service: str, recorder: _core.Recorder, fork_lock: threading.Lock) -> None:
+    def __init__(
+        self, settings: Settings, service: str, recorder: _core.Recorder, fork_lock: threading.Lock, faults: Faults
+    ) -> None:
         self._settings = settings
         self._service = service
         self._recorder = recorder
         self._lock = fork_lock
+        self._faults = faults
         self._client = Client(settings.url, settings.token)
         self._limited = Limited()
         self._wake = threading.Event()
@@ -149,19 +152,19 @@ class Sender:
     def _run(self) -> None:
         delay_s = random.uniform(0, FIRST_ROUND_S_MAX)
         while True:
-            self._wake.wait(delay_s)
-            self._wake.clear()
-            flush_until, self._flush_until = self._flush_until, None
+            flush_until = None
             try:
+                self._wake.wait(delay_s)
+                self._wake.clear()
+                flush_until, self._flush_until = self._flush_until, None
                 delay_s = self.round(flush_until)
             except Exception as error:  # ours; the host must not notice
-                self._limited.warning(f"sending: a fault of Fieldmark's own: {type(error).__name__}; trying again")
+                self._faults.add(error)
                 delay_s = self._interval_s
             if flush_until is not None:
                 self._flushed.set()
             # Not before the flush that a stop asks for: it may have come while another round was under way.
             if self._stopping and flush_until is not None and self._flush_until is None:
-                self._client.close()
                 return
 
     # ------------------------------------------------------------------ one round
@@ -174,11 +177,13 @@ class Sender:
             return self._retry_at_s - time.monotonic()
         if (self._greeted and not self._paused) or self._hello(flush_until):
             self._deliver(outbox, flush_until)
+        if self._stopping:
+            self._client.close()
         wait_s = self._retry_at_s - time.monotonic()
         return max(wait_s, 0.05) if self._failures else self._interval_s
 
     def _make_outbox(self) -> _core.Outbox:
-        found = version.detect(self._settings.version, os.environ, _folder())
+        found = version.detect(self._settings.version, os.environ, working_folder())
         logger.info(
             "service %s, environment %s, version %s (by %s) reports to %s",
             self._service, self._settings.environment, found.name, found.rule, self._settings.url,
@@ -202,6 +207,10 @@ class Sender:
             # The fraction of a millisecond goes to the next round: nothing is watched twice or never.
             self._watched_until_s += observed_ms / 1000
             self._recorder.watch(now_unix_ms - observed_ms, now_unix_ms)
+        faults = self._faults.untold()
+        if faults:
+            self._recorder.count_dropped(now_unix_ms, faults)
+            self._faults.told(faults)
         with self._lock:
             outbox.collect(self._recorder)
 
@@ -276,13 +285,6 @@ def backoff_s(failures: int, interval_s: float, retry_after_s: float | None, uni
     whole = min(interval_s * (1 << min(failures - 1, 10)), BACKOFF_S_MAX)
     wait_s = whole * (0.5 + 0.5 * uniform())
     return max(wait_s, min(retry_after_s or 0.0, RETRY_AFTER_S_MAX))
-
-
-def _folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:  # deleted, as some deployments do with the former one's
-        return Path("/")
 
 
 def _now_unix_ms() -> int:

@@ -74,7 +74,7 @@ void BindRecorder(nb::module_& module) {
       .def("watch", &Recorder::Watch, "from_unix_ms"_a, "to_unix_ms"_a)
       .def("run", &Recorder::RecordRun, "job"_a, "ended_unix_ms"_a, "duration_ms"_a, "succeeded"_a)
       .def("event", &Recorder::RecordEvent, "subject"_a, "kind"_a, "at_unix_ms"_a, "times"_a = 1)
-      .def("count_dropped", &Recorder::CountDropped, "at_unix_ms"_a)
+      .def("count_dropped", &Recorder::CountDropped, "at_unix_ms"_a, "times"_a = 1)
       .def(
           "set_hash_key", [](Recorder& self, std::string_view hash_key) { self.SetHashKey(Key(hash_key)); },
           "hash_key"_a)

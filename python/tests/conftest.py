@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from fieldmark import agent, transport
+from fieldmark import agent, logs, transport
 from support import Collector
 
 
@@ -24,6 +24,8 @@ def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("URL", "TOKEN", "SERVICE", "ENVIRONMENT", "VERSION", "HASH_KEY", "DISABLED"):
         monkeypatch.delenv(f"FIELDMARK_{name}", raising=False)
     monkeypatch.setattr(transport, "FIRST_ROUND_S_MAX", 0.02)
+    monkeypatch.setattr(agent.orphaned, "total", 0)
+    monkeypatch.setattr(agent.orphaned, "_limited", logs.Limited())
     agent._agents.clear()
     agent._off.clear()
     yield

@@ -23,8 +23,8 @@ WAIT_SECONDS_MAX = 20.0
 class Collector:
     """A real HTTP server that speaks the worker's side of the API and keeps every batch it was sent.
 
-    ``answers`` is a queue of (status, headers) for the next batches; an empty queue means 200. Batches answered 2xx
-    are in ``applied``, by (instance, sequence).
+    ``answers`` is a queue of (status, headers) for the next batches; an empty queue means 200, and status 0 that the
+    connection ends without an answer. Batches answered 2xx are in ``applied``, by (instance, sequence).
     """
 
     def __init__(self, port: int = 0, interval_s: float = 0.2) -> None:
@@ -113,6 +113,9 @@ class Collector:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status, headers, reply = collector._reply(self.path, body, self.headers["Authorization"])
+                if status == 0:
+                    self.close_connection = True
+                    return
                 content = json.dumps(reply).encode()
                 self.send_response(status)
                 for name, value in headers.items():

@@ -8,6 +8,7 @@ import logging.config
 import logging.handlers
 import queue
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -173,6 +174,19 @@ def test_our_own_lines_do_not_count_and_a_fault_of_ours_reaches_nobody(
     (running,) = agent._agents.values()
     assert running.faults == 2
     assert sum("ZeroDivisionError" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_in_a_folder_that_is_gone_records_count(
+    log: logging.Logger, collector: Collector, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("FIELDMARK_SERVICE")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    log.error("of %s", 1)
+    assert await_events(collector, log) == {"ERROR of %s": 1}
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(("variable", "value"), [("FIELDMARK_DISABLED", "1"), ("FIELDMARK_URL", "no address")])

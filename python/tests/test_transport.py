@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from fieldmark import FieldmarkMiddleware, _core, logs, transport
+from fieldmark.faults import Faults
 from fieldmark.settings import Settings
 from fieldmark.transport import Sender, backoff_s
 from support import HASH_KEY, WAIT_SECONDS_MAX, Collector, Pause, serving
@@ -27,7 +28,7 @@ class Hand:
     def __init__(self, url: str, **settings: str) -> None:
         self.recorder = _core.Recorder(settings.get("hash_key"))
         chosen = Settings(url=url, version="v1", **settings)  # type: ignore[arg-type]
-        self.sender = Sender(chosen, "orders", self.recorder, threading.Lock())
+        self.sender = Sender(chosen, "orders", self.recorder, threading.Lock(), Faults())
         self.recorded = 0
 
     def record(self, times: int = 1) -> None:
