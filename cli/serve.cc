@@ -70,16 +70,17 @@ Status Serve(const ServeOptions& options) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("fieldmark"));
   Result<std::vector<watch::Look>> looks = LooksFrom(options.looks);
   if (!looks.ok()) return looks.error();
-  const sigset_t signals = BlockSignals();
+  // Checking a large file takes a while; until it is open a signal ends the process at once, which the file
+  // withstands as any other end.
   const Result<std::unique_ptr<store::SqliteStore>> store = store::SqliteStore::Open(options.data);
   if (!store.ok()) return store.error();
+  const sigset_t signals = BlockSignals();
 
   ingest::Ingest ingest(**store, WallClock);
   watch::Verdicts verdicts(**store, WallClock, std::move(*looks));
   watch::Answers answers(**store, verdicts, WallClock);
   api::ApiOptions api_options;
   api_options.data_folder = options.data;
-  api_options.log_bytes = [&store] { return (*store)->log_bytes(); };
   api::Api api(**store, ingest, verdicts, answers, WallClock, std::move(api_options));
   api::HttpOptions http_options;
   http_options.address = options.listen;

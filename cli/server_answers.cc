@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cli/http_client.h"
+#include "cli/nearest_name.h"
 
 namespace fieldmark::cli {
 namespace {
@@ -19,6 +20,12 @@ Error UnexpectedAnswer(const ServerOptions& options, int status) {
   return {ErrorCode::kUnavailable,
           "asking the server at " + options.url + ": it answered " + std::to_string(status) +
               " and not as Fieldmark does; check that --url names a Fieldmark server"};
+}
+
+Error NobodyReported(const ServerOptions& options) {
+  return {ErrorCode::kNotFound,
+          "looking for a service at " + options.url +
+              ": none has reported yet; add the middleware to one and send it a request"};
 }
 
 }  // namespace
@@ -59,17 +66,35 @@ Result<json::array> ServicesLeft(const ServerOptions& options) {
   return left;
 }
 
+Error NoSuchService(const ServerOptions& options) {
+  ServerOptions all = options;
+  all.service.clear();
+  all.environment.clear();
+  const Result<json::array> services = ServicesLeft(all);
+  if (!services.ok()) return services.error();
+  if (services->empty()) return NobodyReported(options);
+  std::vector<std::string> names, environments;
+  for (const json::value& one : *services) {
+    const std::string service = TextAt(one.get_object(), "service");
+    names.push_back(service);
+    if (options.service.empty() || service == options.service)
+      environments.push_back(TextAt(one.get_object(), "environment"));
+  }
+  const bool of_service = !options.service.empty() && environments.empty();
+  const std::string asked = of_service ? "service " + options.service : "environment " + options.environment;
+  return {ErrorCode::kFailedPrecondition, "looking for the " + asked + " at " + options.url +
+                                              ": none of that name has reported" +
+                                              (of_service ? NearestWords(options.service, names)
+                                                          : NearestWords(options.environment, environments))};
+}
+
 Result<std::string> TargetOf(const ServerOptions& options, const std::string& leaf) {
   std::string service = options.service;
   std::string environment = options.environment;
   if (service.empty() || environment.empty()) {
     const Result<json::array> left = ServicesLeft(options);
     if (!left.ok()) return left.error();
-    if (left->empty()) {
-      return Error{ErrorCode::kNotFound,
-                   "looking for a service at " + options.url +
-                       ": none has reported yet; add the middleware to one and send it a request"};
-    }
+    if (left->empty()) return NoSuchService(options);
     if (left->size() > 1) {
       std::string names;
       for (const json::value& one : *left) {

@@ -26,8 +26,12 @@ Result<boost::json::object> GetJson(const ServerOptions& options, const std::str
 // Of ServiceList, those that --service and --environment leave.
 Result<boost::json::array> ServicesLeft(const ServerOptions& options);
 
+// Why --service and --environment leave none: kNotFound when nobody has reported at all, else
+// kFailedPrecondition with the names that may have been meant.
+Error NoSuchService(const ServerOptions& options);
+
 // "/api/v1/services/{service}/{environment}/status", encoded. The one service that is left;
-// kFailedPrecondition with a list when there are several, kNotFound when there is none.
+// kFailedPrecondition with a list when there are several, as NoSuchService when there is none.
 Result<std::string> TargetOf(const ServerOptions& options, const std::string& leaf);
 
 // "key=value" of a query, encoded.

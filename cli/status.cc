@@ -86,9 +86,10 @@ Result<int> Status(const ServerOptions& options) {
   const Result<json::array> left = ServicesLeft(options);
   if (!left.ok()) return left.error();
   if (left->empty() && !(options.service.empty() && options.environment.empty())) {
-    return Error{
-        ErrorCode::kNotFound,
-        "looking for the service: none of that name has reported; 'fieldmark status' lists those that have"};
+    const Error none = NoSuchService(options);
+    if (none.code != ErrorCode::kNotFound) return none;
+    PrintError(none.message);  // nobody has reported yet, which is an answer too
+    return kNotEnough;
   }
   if (left->size() != 1) return Services(options, *left);
   const std::string state = TextAt(left->front().as_object(), "state");

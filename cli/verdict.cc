@@ -83,7 +83,11 @@ Result<int> Verdict(const VerdictOptions& options) {
     return kNotEnough;
   }
   const Result<json::object> verdict = GetJson(options, *target);
-  if (!verdict.ok()) return verdict.error();
+  if (!verdict.ok()) {
+    if (verdict.error().code != ErrorCode::kNotFound) return verdict.error();
+    const Result<json::array> left = ServicesLeft(options);  // or the version is what is not there
+    return left.ok() && left->empty() ? NoSuchService(options) : verdict.error();
+  }
   if (options.json) {
     Print(json::serialize(*verdict) + "\n");
   } else {

@@ -203,12 +203,16 @@ Response Api::ListServices(const Call&) {
   if (!services.ok()) return ProblemOf(services.error());
   json::array array;
   for (const watch::ServiceStatus& status : *services) array.push_back(ServiceSummaryJson(status));
-  return Json({{"services", std::move(array)}, {"server_time", watch::UtcTime(clock_())}});
+  return Json(
+      {{"services", std::move(array)}, {"server_time", watch::UtcTime(clock_())}, {"notices", Notices()}});
 }
 
 Response Api::GetStatus(const Call& call) {
   const Result<watch::ServiceStatus> status = answers_.Of(call.names[0], call.names[1]);
-  return status.ok() ? Json(StatusJson(*status)) : ProblemOf(status.error());
+  if (!status.ok()) return ProblemOf(status.error());
+  json::object object = StatusJson(*status);
+  object["notices"] = Notices();
+  return Json(object);
 }
 
 Response Api::ListChanges(const Call& call) {
@@ -249,8 +253,27 @@ Response Api::GetSeries(const Call& call) {
   return chart.ok() ? Json(SeriesJson(*chart)) : ProblemOf(chart.error());
 }
 
+json::array Api::Notices() const {
+  json::array notices;
+  if (!ingest_.counters().writable) {
+    notices.emplace_back(
+        "Nothing new can be stored: see the server's log. Workers keep what they count and send it later.");
+  }
+  if (ingest_.fold_lag_ms() > ingest::kFoldLagMsMax) {
+    notices.emplace_back(
+        "Folding is more than five minutes behind. Workers keep what they count and send it later.");
+  }
+  const int64_t damaged = store_.condition().damaged_rows;
+  if (damaged > 0) {
+    notices.emplace_back(std::to_string(damaged) + (damaged == 1 ? " stored row is" : " stored rows are") +
+                         " damaged and left out of what is shown. Check the server's disk.");
+  }
+  return notices;
+}
+
 Response Api::GetHealth(const Call&) {
   const ingest::Counters counters = ingest_.counters();
+  const store::Condition condition = store_.condition();
   return Json({{"status", counters.writable ? "ready" : "read_only"},
                {"version", FIELDMARK_VERSION},
                {"uptime_s", static_cast<double>(clock_() - started_) / 1000},
@@ -260,7 +283,9 @@ Response Api::GetHealth(const Call&) {
                {"batches_postponed", counters.postponed},
                {"batches_clock_shifted", counters.clock_shifted},
                {"batches_clock_bad", counters.clock_bad},
-               {"log_bytes", options_.log_bytes ? options_.log_bytes() : 0},
+               {"log_bytes", condition.log_bytes},
+               {"fold_lag_s", static_cast<double>(ingest_.fold_lag_ms()) / 1000},
+               {"damaged_rows", condition.damaged_rows},
                {"data_folder_bytes", options_.data_folder.empty() ? 0 : FolderBytes(options_.data_folder)}});
 }
 

@@ -2,7 +2,7 @@
 // several threads at once.
 #pragma once
 
-#include <functional>
+#include <boost/json/array.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +16,7 @@
 namespace fieldmark::api {
 
 struct ApiOptions {
-  std::string data_folder;             // empty: none on disk
-  std::function<int64_t()> log_bytes;  // of batches not yet folded; empty: always 0
+  std::string data_folder;  // empty: none on disk
 };
 
 class Api : public Handler {
@@ -43,6 +42,8 @@ class Api : public Handler {
   Response GetVerdict(const Call& call);
   Response GetSeries(const Call& call);
   Response GetHealth(const Call& call);
+  // What everybody who looks should know of this server itself, in words; empty when it is well.
+  boost::json::array Notices() const;
 
   store::Store& store_;
   ingest::Ingest& ingest_;

@@ -210,12 +210,20 @@ class HttpServer::Impl {
         co_await pause.async_wait(kAwait);
         continue;
       }
-      const size_t over = connections_.size() + 1;
-      if (over <= limits_.connections_max) {
-        asio::co_spawn(context_, Serve(std::move(socket)), asio::detached);
-      } else if (over <= limits_.connections_max + kRefusalsMax) {
-        asio::co_spawn(context_, Refuse(std::move(socket)), asio::detached);
+      try {
+        Take(std::move(socket));
+      } catch (const std::bad_alloc&) {
+        // That one connection is closed; the loop must go on.
       }
+    }
+  }
+
+  void Take(Socket socket) {
+    const size_t over = connections_.size() + 1;
+    if (over <= limits_.connections_max) {
+      asio::co_spawn(context_, Serve(std::move(socket)), asio::detached);
+    } else if (over <= limits_.connections_max + kRefusalsMax) {
+      asio::co_spawn(context_, Refuse(std::move(socket)), asio::detached);
     }
   }
 
@@ -381,6 +389,8 @@ class HttpServer::Impl {
   Response HandleSafely(const Request& request) {
     try {
       return handler_.Handle(request);
+    } catch (const std::bad_alloc&) {
+      return ProblemRetryLater(503, "answering a request: this server ran out of memory; try again", 5);
     } catch (const std::exception& error) {
       spdlog::error("answering {} failed: {}", request.method, error.what());
       return Problem(500, "answering a request: this server failed; its log may say why");

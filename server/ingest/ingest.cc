@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace fieldmark::ingest {
@@ -11,6 +12,8 @@ namespace {
 constexpr size_t kKeyIdsMax = 10'000;
 // Nothing that anybody replays happened before the epoch.
 constexpr Minute kEarliestMinute = 0;
+constexpr size_t kSmallBatchBytes = 512u << 10;
+constexpr size_t kMemoryFactor = 16;  // of DecodeBatch
 
 Terms CurrentTerms() { return {{bucket::kFormatVersion}, 5, false}; }
 
@@ -46,6 +49,43 @@ Status CheckName(std::string_view what, std::string_view name) {
                    attempted + "it has bytes that are not printable UTF-8; give it another name"};
     }
     name.remove_prefix(length);
+  }
+  return {};
+}
+
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+bool IsText(std::string_view text, size_t bytes_max) { return text.size() <= bytes_max && IsUtf8(text); }
+
+template <class Map>
+bool AreTexts(const Map& map, size_t bytes_max) {
+  return std::all_of(map.begin(), map.end(),
+                     [&](const auto& entry) { return IsText(entry.first, bytes_max); });
+}
+
+bool HasGoodNames(const std::string& name, const bucket::SubjectSummary& subject) {
+  return IsText(name, kSubjectBytesMax) && AreTexts(subject.events, kSubjectBytesMax) &&
+         (!subject.request || AreTexts(subject.request->by_exception, kSubjectBytesMax)) &&
+         (!subject.body || AreTexts(subject.body->fields, kPathBytesMax));
+}
+
+// Of subjects, fields, exceptions and events. What is stored under them is shown as JSON, which is UTF-8.
+Status CheckNames(const bucket::Buckets& buckets) {
+  for (const auto& [minute, bucket] : buckets) {
+    for (const auto& [name, subject] : bucket) {
+      if (HasGoodNames(name, subject)) continue;
+      return Error{
+          ErrorCode::kInvalidArgument,
+          "reading the names of a batch: one of a subject, field, exception or event is too long or no "
+          "UTF-8; upgrade the worker, ours send none such"};
+    }
   }
   return {};
 }
@@ -137,7 +177,12 @@ ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms, UnixMs now) {
   return fix;
 }
 
-Ingest::Ingest(store::Store& store, Clock clock) : store_(store), clock_(std::move(clock)) {}
+Ingest::Ingest(store::Store& store, Clock clock, IngestOptions options)
+    : store_(store),
+      clock_(std::move(clock)),
+      options_(options),
+      started_(clock_()),
+      memory_(options_.memory_bytes_max) {}
 
 Result<Introduction> Ingest::Hello(std::string_view service, std::string_view environment) {
   FM_RETURN_IF_ERROR(CheckName("service", service));
@@ -152,10 +197,39 @@ Reply Ingest::Reject(int status, std::string detail) {
   return {status, store::Append::kApplied, std::move(detail), 0, CurrentTerms()};
 }
 
-Reply Ingest::Postpone(const Error& error) {
+Reply Ingest::Postpone(int status, std::string detail, int retry_after_s) {
   postponed_.fetch_add(1, std::memory_order_relaxed);
+  return {status, store::Append::kApplied, std::move(detail), retry_after_s, CurrentTerms()};
+}
+
+Reply Ingest::PostponeUnwritable(const Error& error) {
   if (writable_.exchange(false)) spdlog::error("batches are refused for now: {}", error.message);
-  return {503, store::Append::kApplied, error.message, 5, CurrentTerms()};
+  return Postpone(503, error.message, 5);
+}
+
+int64_t Ingest::FoldLagAt(UnixMs now) const {
+  const UnixMs oldest = store_.condition().oldest_received_unix_ms;
+  return oldest == 0 ? 0 : std::max<int64_t>(0, now - std::max(oldest, started_));
+}
+
+Result<Ingest::Unpacked> Ingest::UnpackWithin(std::string_view bytes, size_t decoded_bytes_max) {
+  // As DecodeBatch promises.
+  std::optional<MemoryBudget::Share> memory =
+      memory_.Take(kMemoryFactor * decoded_bytes_max, options_.memory_wait_max);
+  if (!memory) {
+    return Error{ErrorCode::kUnavailable,
+                 "unpacking a batch: others take all the memory there is for it; send it again"};
+  }
+  Result<bucket::Batch> batch = bucket::DecodeBatch(bytes, decoded_bytes_max);
+  if (!batch.ok()) return batch.error();
+  return Unpacked{std::move(*memory), std::move(*batch)};
+}
+
+// Nearly every batch is small, so that eight of them and a large one find room together.
+Result<Ingest::Unpacked> Ingest::Unpack(std::string_view bytes) {
+  Result<Unpacked> small = UnpackWithin(bytes, kSmallBatchBytes);
+  if (small.ok() || small.error().code != ErrorCode::kTooLarge) return small;
+  return UnpackWithin(bytes, bucket::kBatchBytesMax);
 }
 
 Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
@@ -164,12 +238,22 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
     return Reject(415,
                   "taking a batch: its content type is not " + std::string(kBatchType) + "; send it as that");
   }
-  Result<bucket::Batch> batch = bucket::DecodeBatch(bytes);
-  if (!batch.ok()) return Reject(StatusOf(batch.error().code), batch.error().message);
+  const UnixMs now = clock_();
+  if (FoldLagAt(now) > kFoldLagMsMax) {
+    return Postpone(
+        429, "taking a batch: folding is more than five minutes behind; send the same bytes again later", 30);
+  }
+  Result<Unpacked> unpacked = Unpack(bytes);
+  if (!unpacked.ok()) {
+    const Error& error = unpacked.error();
+    return error.code == ErrorCode::kUnavailable ? Postpone(503, error.message, 2)
+                                                 : Reject(StatusOf(error.code), error.message);
+  }
+  bucket::Batch* const batch = &unpacked->batch;
   if (const Status checked = CheckHeader(batch->header); !checked.ok())
     return Reject(422, checked.error().message);
-
-  const UnixMs now = clock_();
+  if (const Status checked = CheckNames(batch->buckets); !checked.ok())
+    return Reject(422, checked.error().message);
   const UnixMs attempt = worker_clock.value_or(batch->header.sent_at_unix_ms);
   if (const Status checked = CheckRange(*batch, attempt); !checked.ok())
     return Reject(422, checked.error().message);
@@ -178,7 +262,7 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
     return Reject(422, placed.error().message);
   }
   const Result<bool> unhashed = TakeOutOtherHashes(*batch);
-  if (!unhashed.ok()) return Postpone(unhashed.error());
+  if (!unhashed.ok()) return PostponeUnwritable(unhashed.error());
   // The store keeps bytes: those of a changed batch are new ones.
   const bool changed = fix != ClockFix::kNone || *unhashed;
   const std::string changed_bytes = changed ? bucket::EncodeBatch(*batch) : std::string();
@@ -186,7 +270,7 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
       store_.AppendBatch(*batch, changed ? std::string_view(changed_bytes) : bytes, now);
   if (!appended.ok()) {
     const bool at_fault = appended.error().code == ErrorCode::kInvalidArgument;
-    return at_fault ? Reject(422, appended.error().message) : Postpone(appended.error());
+    return at_fault ? Reject(422, appended.error().message) : PostponeUnwritable(appended.error());
   }
   if (!writable_.exchange(true)) spdlog::info("batches are taken again");
   (*appended == store::Append::kApplied ? applied_ : duplicate_).fetch_add(1, std::memory_order_relaxed);
@@ -205,9 +289,9 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
 
 Result<bool> Ingest::TakeOutOtherHashes(bucket::Batch& batch) {
   if (batch.header.hash_key_id == 0) return false;
-  const Result<uint64_t> key_id = KeyIdOf(batch.header.stream);
-  if (!key_id.ok()) return key_id.error();
-  if (batch.header.hash_key_id == *key_id) return false;
+  const Result<bool> is_key = IsKey(batch.header.stream, batch.header.hash_key_id);
+  if (!is_key.ok()) return is_key.error();
+  if (*is_key) return false;
   batch.header.hash_key_id = 0;
   for (auto& [minute, bucket] : batch.buckets) {
     for (auto& [name, subject] : bucket) {
@@ -218,18 +302,20 @@ Result<bool> Ingest::TakeOutOtherHashes(bucket::Batch& batch) {
   return true;
 }
 
-Result<uint64_t> Ingest::KeyIdOf(const bucket::Stream& stream) {
+Result<bool> Ingest::IsKey(const bucket::Stream& stream, uint64_t key_id) {
   const std::pair name(stream.environment, stream.service);
   {
     const std::lock_guard lock(mutex_);
     const auto known = key_ids_.find(name);
-    if (known != key_ids_.end()) return known->second;
+    if (known != key_ids_.end() && known->second == key_id) return true;
   }
+  // Not known, or another one: a service that was forgotten gets a new key when it comes back.
   const Result<HashKey> key = store_.KeyOf(stream.environment, stream.service);
   if (!key.ok()) return key.error();
   const std::lock_guard lock(mutex_);
   if (key_ids_.size() >= kKeyIdsMax) key_ids_.clear();
-  return key_ids_[name] = key->Id();
+  key_ids_[name] = key->Id();
+  return key->Id() == key_id;
 }
 
 void Ingest::Tell(const bucket::BatchHeader& header, ClockFix fix, int64_t skew_ms) {

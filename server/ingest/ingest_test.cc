@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
 #include <memory>
+#include <thread>
 
 #include "fieldmark/bucket/recorder.h"
 #include "server/store/memory_store.h"
@@ -38,7 +41,14 @@ class FailingStore : public store::MemoryStore {
     if (failure) return *failure;
     return MemoryStore::AppendBatch(batch, bytes, received);
   }
+  store::Condition condition() override { return condition_now; }
+  Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override {
+    if (other_key) return *other_key;
+    return MemoryStore::KeyOf(environment, service);
+  }
   std::optional<Error> failure;
+  std::optional<HashKey> other_key;
+  store::Condition condition_now;
 };
 
 class IngestTest : public testing::Test {
@@ -149,6 +159,40 @@ INSTANTIATE_TEST_SUITE_P(
                 422},
         Refused{"HostThatWritesLines",
                 [] { return Changed([](Batch& batch) { batch.header.host = "a\nb"; }); }, 422},
+        Refused{"SubjectThatIsNoUtf8",
+                [] {
+                  return Changed(
+                      [](Batch& batch) { batch.buckets[kNoon]["GET /\xC3("].run.emplace().started = 1; });
+                },
+                422},
+        Refused{"SubjectOfThreeKilobytes",
+                [] {
+                  return Changed([](Batch& batch) {
+                    batch.buckets[kNoon][std::string(3000, 'x')].run.emplace().started = 1;
+                  });
+                },
+                422},
+        Refused{"FieldThatIsNoUtf8",
+                [] {
+                  return Changed([](Batch& batch) {
+                    batch.buckets[kNoon]["GET / request"].body.emplace().fields["a.\xFF"].counts.documents =
+                        1;
+                  });
+                },
+                422},
+        Refused{"EventThatIsNoUtf8",
+                [] {
+                  return Changed(
+                      [](Batch& batch) { batch.buckets[kNoon]["log"].events["\xED\xA0\x80"] = 1; });
+                },
+                422},
+        Refused{"ExceptionThatIsNoUtf8",
+                [] {
+                  return Changed([](Batch& batch) {
+                    batch.buckets[kNoon]["GET /"].request.emplace().by_exception["\x80"] = 1;
+                  });
+                },
+                422},
         Refused{"AbsurdTime",
                 [] { return Changed([](Batch& batch) { batch.header.sent_at_unix_ms = INT64_MAX; }); }, 422}),
     [](const auto& one) { return one.param.name; });
@@ -291,6 +335,70 @@ TEST_F(IngestTest, MergesNoHashesOfAnotherKey) {
   EXPECT_EQ(seen().counts.seen, 2u);
   EXPECT_EQ(seen().categories, hashes);
   EXPECT_EQ(ingest_.counters().unhashed, 1u);
+}
+
+TEST_F(IngestTest, AsksTheStoreAgainWhenAKeyIsNotTheOneItKnows) {
+  ASSERT_EQ(Append(HashedBatch(1, *store_.KeyOf("production", "orders"))).status, 200);
+  store_.other_key = HashKey{{7}};
+  ASSERT_EQ(Append(HashedBatch(2, *store_.other_key)).status, 200);
+  EXPECT_EQ(ingest_.counters().unhashed, 0u);
+}
+
+TEST_F(IngestTest, RefusesForNowWhenFoldingIsFarBehind) {
+  store_.condition_now.oldest_received_unix_ms = kNow - kHourMs;  // before this server began
+  EXPECT_EQ(Append(MakeBatch(1)).status, 200);
+  now_ += kFoldLagMsMax;
+  EXPECT_EQ(ingest_.fold_lag_ms(), kFoldLagMsMax);
+  EXPECT_EQ(Append(MakeBatch(2)).status, 200);
+  now_ += 1;
+  const Reply late = Append(MakeBatch(3));
+  EXPECT_EQ(late.status, 429);
+  EXPECT_GT(late.retry_after_s, 0);
+  EXPECT_THAT(late.detail, HasSubstr("behind"));
+  EXPECT_TRUE(ingest_.counters().writable);
+  EXPECT_EQ(ingest_.counters().postponed, 1u);
+  store_.condition_now.oldest_received_unix_ms = now_;
+  EXPECT_EQ(Append(MakeBatch(3)).status, 200);
+}
+
+// Large once unpacked, and of many subjects.
+Batch LargeBatch() {
+  Batch batch = MakeBatch();
+  for (int i = 0; i < 20'000; ++i) {
+    batch.buckets[kNoon]["GET /" + std::to_string(i)].request.emplace().by_status[200] = 1;
+  }
+  return batch;
+}
+
+TEST_F(IngestTest, UnpacksWithinItsMemory) {
+  EXPECT_EQ(Append(LargeBatch()).status, 200) << "more than a small batch has room for";
+  // Waits in the store until the others have given up.
+  class SlowStore : public store::MemoryStore {
+   public:
+    Result<store::Append> AppendBatch(const Batch& batch, std::string_view bytes, UnixMs received) override {
+      if (batch.header.sequence == 1) {
+        inside.set_value();
+        go_on.get_future().wait();
+      }
+      return MemoryStore::AppendBatch(batch, bytes, received);
+    }
+    std::promise<void> inside, go_on;
+  } slow;
+  IngestOptions options;
+  options.memory_bytes_max = 12u << 20;  // of one small batch at a time
+  options.memory_wait_max = std::chrono::milliseconds(1);
+  Ingest ingest(
+      slow, [] { return kNow; }, options);
+  std::thread first(
+      [&] { EXPECT_EQ(ingest.Append(kBatchType, bucket::EncodeBatch(MakeBatch(1))).status, 200); });
+  slow.inside.get_future().wait();
+  const Reply refused = ingest.Append(kBatchType, bucket::EncodeBatch(MakeBatch(2)));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_GT(refused.retry_after_s, 0);
+  EXPECT_TRUE(ingest.counters().writable) << "the store is well";
+  slow.go_on.set_value();
+  first.join();
+  EXPECT_EQ(ingest.Append(kBatchType, bucket::EncodeBatch(MakeBatch(2))).status, 200);
 }
 
 TEST_F(IngestTest, LeavesTheClockOfReplayedHistoryAlone) {

@@ -16,7 +16,8 @@ class Appender {
   explicit Appender(Connection& connection) : connection_(connection) {}
 
   Result<Append> Apply(const bucket::Batch& batch, std::string_view bytes, UnixMs received);
-  // To be called when the transaction was rolled back: what it wrote is gone.
+  // To be called when the transaction was rolled back, or subjects were deleted: what it knows of may be
+  // gone.
   void Forget() { known_subjects_.clear(); }
 
  private:

@@ -22,9 +22,10 @@ struct PendingAppend {
 
 class CommitQueue {
  public:
-  // Makes a group durable; one result each, in order. Called by one thread at a time.
+  // Makes a group durable; one result each, in order. Called by one thread at a time. When it throws, the
+  // whole group gets kUnavailable, and the next one is tried.
   using Commit = std::function<std::vector<Result<Append>>(const std::vector<const PendingAppend*>&)>;
-  explicit CommitQueue(Commit commit) : commit_(std::move(commit)) {}
+  explicit CommitQueue(Commit commit);
 
   // Returns when `append` was committed, by this thread or by another one.
   Result<Append> Add(const PendingAppend& append);
@@ -40,12 +41,18 @@ class CommitQueue {
   };
 
   void CommitGroup(std::unique_lock<std::mutex>& lock);
+  void CommitSafely();
 
   const Commit commit_;
   mutable std::mutex mutex_;
   std::condition_variable finished_;
   bool committing_ = false;
   std::deque<Waiting*> waiting_;
+  // Of whoever commits. Their room is taken at the beginning: between leaving the queue and having a result
+  // nothing may throw, or those who wait would wait for ever.
+  std::vector<Waiting*> group_;
+  std::vector<const PendingAppend*> appends_;
+  std::vector<Result<Append>> results_;
 };
 
 }  // namespace fieldmark::store

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <thread>
 
 namespace fieldmark::store {
@@ -55,6 +56,33 @@ TEST(CommitQueueTest, WhatArrivesDuringACommitGoesTogetherAndEachGetsItsOwnResul
   for (const size_t group : groups) appends += group;
   EXPECT_EQ(appends, kLater + 1);
   EXPECT_EQ(groups.size(), 2u);
+}
+
+TEST(CommitQueueTest, ACommitThatThrowsFailsItsGroupAndNotTheNext) {
+  constexpr size_t kTogether = 4;
+  std::atomic<size_t> commits = 0;
+  CommitQueue* the_queue = nullptr;
+  CommitQueue queue([&](const auto& group) -> std::vector<Result<Append>> {
+    const size_t commit = commits++;
+    while (commit == 0 && the_queue->waiting() < kTogether) std::this_thread::yield();
+    if (commit == 1) throw std::bad_alloc();
+    return std::vector<Result<Append>>(group.size(), Append::kApplied);
+  });
+  the_queue = &queue;
+  std::atomic<size_t> failed = 0;
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kTogether + 1; ++i) {
+    threads.emplace_back([&] {
+      const Result<Append> added = queue.Add({kBatch, "", 0});
+      if (added.ok()) return;
+      EXPECT_EQ(added.error().code, ErrorCode::kUnavailable);
+      EXPECT_NE(added.error().message, "");
+      ++failed;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, kTogether);
+  EXPECT_EQ(*queue.Add({kBatch, "", 0}), Append::kApplied);
 }
 
 }  // namespace

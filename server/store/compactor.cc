@@ -1,6 +1,8 @@
 #include "server/store/compactor.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "server/store/families.h"
 
@@ -13,13 +15,32 @@ constexpr size_t kSubjectIdsMax = 100'000;
 constexpr std::string_view kDeleteFromLog = "DELETE FROM batch_log WHERE id = ?";
 constexpr std::string_view kDeleteFromParts = "DELETE FROM part WHERE id = ?";
 
+// A batch in the log names its subjects in its bytes alone, so those of its stream stay.
+constexpr std::string_view kUnusedSubjects =
+    "SELECT id FROM subject WHERE stream NOT IN (SELECT stream FROM batch_log)"
+    " AND NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.subject = subject.id)"
+    " AND NOT EXISTS (SELECT 1 FROM part WHERE part.subject = subject.id) LIMIT ?";
+constexpr std::string_view kDeleteUnusedSubject =
+    "DELETE FROM subject WHERE id = ? AND stream NOT IN (SELECT stream FROM batch_log)"
+    " AND NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.subject = subject.id)"
+    " AND NOT EXISTS (SELECT 1 FROM part WHERE part.subject = subject.id)";
+constexpr std::string_view kDeleteUnusedStreams =
+    "DELETE FROM stream WHERE last_received_unix_ms < ? AND id NOT IN (SELECT stream FROM batch_log)"
+    " AND NOT EXISTS (SELECT 1 FROM subject WHERE subject.stream = stream.id)"
+    " AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.stream = stream.id)"
+    " RETURNING environment, service";
+constexpr std::string_view kDeleteUnusedKey =
+    "DELETE FROM hash_key WHERE environment = ?1 AND service = ?2"
+    " AND NOT EXISTS (SELECT 1 FROM stream WHERE environment = ?1 AND service = ?2)";
+
 }  // namespace
 
 Compactor::Compactor(std::unique_ptr<Connection> reader, Connection& writer, std::mutex& writer_mutex,
-                     Retention retention, RoundLimits limits)
+                     Appender& appender, Retention retention, RoundLimits limits)
     : reader_(std::move(reader)),
       writer_(writer),
       writer_mutex_(writer_mutex),
+      appender_(appender),
       retention_(retention),
       limits_(limits) {}
 
@@ -168,7 +189,9 @@ Status Compactor::Write(const Folded& folded, const std::string& table, const Ta
         static_cast<int64_t>(row.family), Blob{row.bytes}));
   }
   FM_RETURN_IF_ERROR(transaction->Commit());
-  set_aside_ += taken.damaged.size() + folded.damaged.size();
+  const size_t aside = taken.damaged.size() + folded.damaged.size();
+  set_aside_ += aside;
+  rows_set_aside_ += static_cast<int64_t>(aside);
   return {};
 }
 
@@ -207,6 +230,8 @@ Result<Minute> Compactor::NewestTrusted(UnixMs now) {
 Result<bool> Compactor::DropOld(UnixMs now) {
   const Minute hour = FloorTo(MinuteOf(now), Retention::kHour);
   if (hour == dropped_at_) return false;
+  const Result<std::vector<int64_t>> unused = UnusedSubjects();
+  if (!unused.ok()) return unused.error();
   const std::lock_guard lock(writer_mutex_);
   Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
   if (!transaction.ok()) return transaction.error();
@@ -224,11 +249,50 @@ Result<bool> Compactor::DropOld(UnixMs now) {
     }
   }
   const Minute longest = retention_.Kept(profile::Family::kCounts, Step::kDay);
-  FM_RETURN_IF_ERROR(writer_.Run("DELETE FROM instance WHERE last_received_unix_ms < ?",
-                                 (*newest - longest) * kMsPerMinute));
+  const UnixMs forgotten_before = (*newest - longest) * kMsPerMinute;
+  FM_RETURN_IF_ERROR(writer_.Run("DELETE FROM instance WHERE last_received_unix_ms < ?", forgotten_before));
+  FM_RETURN_IF_ERROR(DropUnused(*unused, forgotten_before));
   FM_RETURN_IF_ERROR(transaction->Commit());
-  if (left > 0) dropped_at_ = hour;
-  return left <= 0;
+  // Within the lock: an append that still knew them would bring batches whose subjects have no row.
+  if (!unused->empty()) appender_.Forget();
+  if (!unused->empty()) subject_ids_.clear();
+  // Chunks that went may leave subjects unused, and those their streams.
+  const bool more = left < limits_.deleted_max || !unused->empty();
+  if (!more) dropped_at_ = hour;
+  return more;
+}
+
+// Looks through all subjects beside the writer; whether they are still unused is asked again within its lock.
+Result<std::vector<int64_t>> Compactor::UnusedSubjects() {
+  std::vector<int64_t> ids;
+  Statement rows = reader_->Use(kUnusedSubjects, limits_.deleted_max);
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return ids;
+    ids.push_back(rows.Int(0));
+  }
+}
+
+// A hash key goes with the last stream of its service; one that was handed out and never used has no stream
+// to go with, and stays.
+Status Compactor::DropUnused(const std::vector<int64_t>& subjects, UnixMs forgotten_before) {
+  for (const int64_t id : subjects) FM_RETURN_IF_ERROR(writer_.Run(kDeleteUnusedSubject, id));
+  std::set<std::pair<std::string, std::string>> services;
+  {
+    Statement streams = writer_.Use(kDeleteUnusedStreams, forgotten_before);
+    while (true) {
+      const Result<bool> row = streams.Next();
+      if (!row.ok()) return row.error();
+      if (!*row) break;
+      services.emplace(streams.Bytes(0), streams.Bytes(1));
+    }
+  }
+  for (const auto& [environment, service] : services) {
+    FM_RETURN_IF_ERROR(
+        writer_.Run(kDeleteUnusedKey, std::string_view(environment), std::string_view(service)));
+  }
+  return {};
 }
 
 }  // namespace fieldmark::store

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "server/store/appender.h"
 #include "server/store/fold.h"
 
 namespace fieldmark::store {
@@ -23,15 +24,17 @@ struct RoundLimits {
 
 class Compactor {
  public:
-  // `writer` is shared with whoever holds `writer_mutex`.
+  // `writer` is shared with whoever holds `writer_mutex`, and so is `appender`, which is told to forget what
+  // it knows when rows go that nothing refers to any more.
   Compactor(std::unique_ptr<Connection> reader, Connection& writer, std::mutex& writer_mutex,
-            Retention retention, RoundLimits limits);
+            Appender& appender, Retention retention, RoundLimits limits);
 
   // True when there is more to do. kDataLoss after a round that set damaged rows aside: the next one goes on
   // without them.
   Result<bool> Round(UnixMs now);
   // Of the log, since the beginning; may be asked for during a round.
   int64_t folded_bytes() const { return folded_bytes_; }
+  int64_t rows_set_aside() const { return rows_set_aside_; }  // since the beginning
 
  private:
   // Rows of one table that a fold took in.
@@ -51,18 +54,22 @@ class Compactor {
   Status Write(const Folded& folded, const std::string& table, const Taken& taken);
   Status SetAside(const DamagedRow& row);
   Result<bool> DropOld(UnixMs now);
+  Result<std::vector<int64_t>> UnusedSubjects();
+  Status DropUnused(const std::vector<int64_t>& subjects, UnixMs forgotten_before);
   // The age of data is measured from here: by two clocks, so that one that runs ahead deletes nothing.
   Result<Minute> NewestTrusted(UnixMs now);
 
   std::unique_ptr<Connection> reader_;
   Connection& writer_;
   std::mutex& writer_mutex_;
+  Appender& appender_;
   const Retention retention_;
   const RoundLimits limits_;
   ChunkCodec codec_;
   std::map<std::pair<int64_t, std::string>, int64_t> subject_ids_;
   Minute dropped_at_ = -1;  // when there was nothing too old, in hours
-  size_t set_aside_ = 0;
+  size_t set_aside_ = 0;    // in this round
+  std::atomic<int64_t> rows_set_aside_ = 0;
   std::atomic<int64_t> folded_bytes_ = 0;
 };
 

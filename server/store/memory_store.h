@@ -21,6 +21,7 @@ class MemoryStore : public Store {
   Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
   // Nothing to fold and nothing ever forgotten.
   Result<bool> Compact(UnixMs now) override;
+  Condition condition() override { return {}; }
 
  private:
   struct InstanceState {

@@ -20,10 +20,14 @@ bool Wants(const Query& query, int64_t family) {
                      [&](profile::Family wanted) { return static_cast<int64_t>(wanted) == family; });
 }
 
-Status Decode(std::string_view bytes, profile::Family family, bucket::SubjectSummary& into) {
+// False, with `into` as it was, when the bytes are damaged.
+bool DecodeAt(Minute at, std::string_view bytes, profile::Family family, Timeline& into) {
+  const auto [entry, is_new] = into.try_emplace(at);
   ByteReader in(bytes);
-  bucket::DecodeSubject(in, family, into);
-  return in.Finish("a stored summary");
+  bucket::DecodeSubject(in, family, entry->second);
+  const bool whole = in.ok() && in.done();
+  if (!whole && is_new) into.erase(entry);
+  return whole;
 }
 
 StreamInfo InfoFrom(const Statement& row) {
@@ -123,7 +127,7 @@ Status Reader::AddSubjects(int64_t stream, const Query& query, Timelines& into) 
 
 Status Reader::AddChunks(int64_t subject, const Query& query, Timeline& into) {
   Statement rows = connection_->Use(
-      "SELECT start_minute, family, bytes FROM chunk"
+      "SELECT start_minute, family, bytes, id FROM chunk"
       " WHERE subject = ? AND step = ? AND start_minute BETWEEN ? AND ? AND source BETWEEN ? AND ?"
       " ORDER BY start_minute",
       subject, static_cast<int64_t>(query.step), ChunkStartOf(query.from, query.step), query.to - 1,
@@ -134,21 +138,22 @@ Status Reader::AddChunks(int64_t subject, const Query& query, Timeline& into) {
     if (!*row) return {};
     const int64_t family = rows.Int(1);
     if (!Wants(query, family)) continue;
-    FM_RETURN_IF_ERROR(
-        AddChunk(rows.Int(0), static_cast<profile::Family>(family), rows.Bytes(2), query, into));
+    if (!AddChunk(rows.Int(0), static_cast<profile::Family>(family), rows.Bytes(2), query, into))
+      damaged_chunks_.push_back(rows.Int(3));
   }
 }
 
-Status Reader::AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
-                        Timeline& into) {
+bool Reader::AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
+                      Timeline& into) {
   const Result<std::span<const ChunkEntry>> entries = codec_.Unpack(packed);
-  if (!entries.ok()) return entries.error();
+  if (!entries.ok()) return false;
+  bool whole = true;
   for (const ChunkEntry& entry : *entries) {
     const Minute at = start + entry.index * MinutesOf(query.step);
     if (at < query.from || at >= query.to) continue;
-    FM_RETURN_IF_ERROR(Decode(entry.bytes, family, into[at]));
+    whole = DecodeAt(at, entry.bytes, family, into) && whole;
   }
-  return {};
+  return whole;
 }
 
 Status Reader::AddParts(int64_t subject, const Query& query, Timeline& into) {
@@ -162,8 +167,7 @@ Status Reader::AddParts(int64_t subject, const Query& query, Timeline& into) {
     if (!*row) return {};
     const int64_t family = rows.Int(1);
     if (!Wants(query, family)) continue;
-    bucket::SubjectSummary& summary = into[StartOf(rows.Int(0), query.step)];
-    FM_RETURN_IF_ERROR(Decode(rows.Bytes(2), static_cast<profile::Family>(family), summary));
+    DecodeAt(StartOf(rows.Int(0), query.step), rows.Bytes(2), static_cast<profile::Family>(family), into);
   }
 }
 
@@ -178,7 +182,7 @@ Status Reader::AddLog(const std::vector<int64_t>& streams, const Query& query, T
     if (!*row) return {};
     if (std::find(streams.begin(), streams.end(), rows.Int(0)) == streams.end()) continue;
     const Result<bucket::Batch> batch = bucket::DecodeBatch(rows.Bytes(1));
-    if (!batch.ok()) return batch.error();
+    if (!batch.ok()) continue;
     Collect(batch->buckets, query, into);
   }
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "server/store/chunk.h"
 #include "server/store/sqlite.h"
@@ -15,7 +17,11 @@ class Reader {
   static Result<std::unique_ptr<Reader>> Open(const std::string& path);
 
   Result<std::vector<StreamInfo>> Streams();
-  Result<std::vector<Slice>> Read(const Query& query);  // as CheckQuery returns it
+  // `query` as CheckQuery returns it. Rows that are damaged are left out.
+  Result<std::vector<Slice>> Read(const Query& query);
+  // Ids of the chunks that reads since the last call left out. Damaged parts and log rows need no note: the
+  // next round of folding comes to them.
+  std::vector<int64_t> TakeDamagedChunks() { return std::exchange(damaged_chunks_, {}); }
   Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams);
 
  private:
@@ -24,13 +30,15 @@ class Reader {
   Result<std::vector<int64_t>> StreamIds(const std::vector<bucket::Stream>& streams);
   Status AddSubjects(int64_t stream, const Query& query, Timelines& into);
   Status AddChunks(int64_t subject, const Query& query, Timeline& into);
-  Status AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
-                  Timeline& into);
+  // False when it is damaged.
+  bool AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
+                Timeline& into);
   Status AddParts(int64_t subject, const Query& query, Timeline& into);
   Status AddLog(const std::vector<int64_t>& streams, const Query& query, Timelines& into);
 
   std::unique_ptr<Connection> connection_;
   ChunkCodec codec_;
+  std::vector<int64_t> damaged_chunks_;
 };
 
 }  // namespace fieldmark::store

@@ -18,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kIdleReadersMax = 8;
+constexpr size_t kDamagedChunksMax = 10'000;  // that are told apart
+constexpr std::string_view kOldestReceived = "SELECT received_unix_ms FROM batch_log ORDER BY id LIMIT 1";
 
 Error Doing(std::string_view what, const Error& error) {
   return {error.code, std::string(what) + ": " + error.message};
@@ -113,21 +115,28 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder
   if (!reader.ok()) return Doing("opening the store", reader.error());
   const Result<int64_t> log_bytes = (*writer)->Number("SELECT ifnull(sum(length(bytes)), 0) FROM batch_log");
   if (!log_bytes.ok()) return Doing("opening the store", log_bytes.error());
-  return std::unique_ptr<SqliteStore>(
-      new SqliteStore(std::move(*lock), std::move(*writer), std::move(*reader), settings, *log_bytes));
+  const Result<int64_t> oldest = (*writer)->Number(kOldestReceived);
+  if (!oldest.ok()) return Doing("opening the store", oldest.error());
+  const Result<int64_t> aside = (*writer)->Number("SELECT count(*) FROM aside");
+  if (!aside.ok()) return Doing("opening the store", aside.error());
+  return std::unique_ptr<SqliteStore>(new SqliteStore(
+      std::move(*lock), std::move(*writer), std::move(*reader), settings, {*log_bytes, *oldest, *aside}));
 }
 
 SqliteStore::SqliteStore(LockFile lock, std::unique_ptr<Connection> writer,
                          std::unique_ptr<Connection> compactor_reader, const SqliteSettings& settings,
-                         int64_t log_bytes)
+                         const Condition& found)
     : lock_(std::move(lock)),
       path_(writer->path()),
       log_bytes_max_(settings.log_bytes_max),
-      appended_bytes_(log_bytes),
+      rows_aside_found_(found.damaged_rows),
+      appended_bytes_(found.log_bytes),
+      oldest_received_(found.oldest_received_unix_ms),
       writer_(std::move(writer)),
       appender_(*writer_),
       commit_queue_([this](const auto& group) { return AppendTogether(group); }),
-      compactor_(std::move(compactor_reader), *writer_, writer_mutex_, settings.retention, settings.round) {}
+      compactor_(std::move(compactor_reader), *writer_, writer_mutex_, appender_, settings.retention,
+                 settings.round) {}
 
 Result<Append> SqliteStore::AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) {
   FM_RETURN_IF_ERROR(CheckBatch(batch));
@@ -157,24 +166,32 @@ std::vector<Result<Append>> SqliteStore::AppendTogether(const std::vector<const 
 Status SqliteStore::ApplyTogether(const std::vector<const PendingAppend*>& group,
                                   std::vector<Result<Append>>& results) {
   int64_t bytes = 0;
-  const Status applied = [&]() -> Status {
-    Result<Transaction> transaction = Transaction::Begin(*writer_, Transaction::Kind::kWrite);
-    if (!transaction.ok()) return transaction.error();
-    for (const PendingAppend* append : group) {
-      const Result<Append> one = appender_.Apply(append->batch, append->bytes, append->received);
-      if (!one.ok()) return one.error();
-      const bool logged = *one == Append::kApplied && !append->batch.buckets.empty();
-      if (logged) bytes += static_cast<int64_t>(append->bytes.size());
-      results.push_back(one);
+  UnixMs received = 0;  // of the first that was logged
+  try {
+    const Status applied = [&]() -> Status {
+      Result<Transaction> transaction = Transaction::Begin(*writer_, Transaction::Kind::kWrite);
+      if (!transaction.ok()) return transaction.error();
+      for (const PendingAppend* append : group) {
+        const Result<Append> one = appender_.Apply(append->batch, append->bytes, append->received);
+        if (!one.ok()) return one.error();
+        const bool logged = *one == Append::kApplied && !append->batch.buckets.empty();
+        if (logged && bytes == 0) received = append->received;
+        if (logged) bytes += static_cast<int64_t>(append->bytes.size());
+        results.push_back(one);
+      }
+      return transaction->Commit();
+    }();
+    if (!applied.ok()) {
+      appender_.Forget();
+      return applied;
     }
-    return transaction->Commit();
-  }();
-  if (applied.ok()) {
-    appended_bytes_ += bytes;
-  } else {
+  } catch (...) {
     appender_.Forget();
+    throw;
   }
-  return applied;
+  appended_bytes_ += bytes;
+  if (bytes > 0 && oldest_received_ == 0) oldest_received_ = received;
+  return {};
 }
 
 Result<SqliteStore::BorrowedReader> SqliteStore::Borrow() {
@@ -206,7 +223,22 @@ Result<std::vector<Slice>> SqliteStore::Read(const Query& asked) {
   if (!reader.ok()) return Doing("reading summaries", reader.error());
   Result<std::vector<Slice>> slices = (*reader)->Read(*query);
   if (!slices.ok()) return Doing("reading summaries", slices.error());
+  Note((*reader)->TakeDamagedChunks());
   return slices;
+}
+
+void SqliteStore::Note(const std::vector<int64_t>& damaged_chunks) {
+  if (damaged_chunks.empty()) return;
+  const std::lock_guard lock(damaged_chunks_mutex_);
+  for (const int64_t id : damaged_chunks) {
+    if (damaged_chunks_.size() < kDamagedChunksMax) damaged_chunks_.insert(id);
+  }
+}
+
+Condition SqliteStore::condition() {
+  const std::lock_guard lock(damaged_chunks_mutex_);
+  return {log_bytes(), oldest_received_,
+          rows_aside_found_ + compactor_.rows_set_aside() + static_cast<int64_t>(damaged_chunks_.size())};
 }
 
 Result<std::vector<std::string>> SqliteStore::Subjects(const std::vector<bucket::Stream>& streams) {
@@ -246,6 +278,16 @@ Result<HashKey> SqliteStore::KeyOf(std::string_view environment, std::string_vie
 Result<bool> SqliteStore::Compact(UnixMs now) {
   const std::lock_guard lock(compactor_mutex_);
   const Result<bool> more = compactor_.Round(now);
+  {
+    const std::lock_guard writer_lock(writer_mutex_);
+    const Result<int64_t> oldest = writer_->Number(kOldestReceived);
+    if (oldest.ok()) oldest_received_ = *oldest;
+  }
+  if (!more.ok() && more.error().code == ErrorCode::kDataLoss) {
+    // Those that are still in place are met again.
+    const std::lock_guard damaged_lock(damaged_chunks_mutex_);
+    damaged_chunks_.clear();
+  }
   if (!more.ok()) return Doing("folding batches", more.error());
   return more;
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,21 +38,24 @@ class SqliteStore : public Store {
 
   Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) override;
   Result<std::vector<StreamInfo>> Streams() override;
-  // A step that its retention no longer covers gives nothing; coarser steps still do.
+  // A step that its retention no longer covers gives nothing; coarser steps still do. Rows that are damaged
+  // are left out and counted in condition().
   Result<std::vector<Slice>> Read(const Query& query) override;
   Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) override;
   Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
   Result<bool> Compact(UnixMs now) override;
 
-  int64_t log_bytes() const { return appended_bytes_ - compactor_.folded_bytes(); }  // not yet folded
+  Condition condition() override;
 
  private:
   class BorrowedReader;
 
   SqliteStore(LockFile lock, std::unique_ptr<Connection> writer, std::unique_ptr<Connection> compactor_reader,
-              const SqliteSettings& settings, int64_t log_bytes);
+              const SqliteSettings& settings, const Condition& found);
 
+  int64_t log_bytes() const { return appended_bytes_ - compactor_.folded_bytes(); }
   Result<BorrowedReader> Borrow();
+  void Note(const std::vector<int64_t>& damaged_chunks);
   std::vector<Result<Append>> AppendTogether(const std::vector<const PendingAppend*>& group);
   // Applies all or none; `results` grows by what became of each.
   Status ApplyTogether(const std::vector<const PendingAppend*>& group, std::vector<Result<Append>>& results);
@@ -59,7 +63,9 @@ class SqliteStore : public Store {
   const LockFile lock_;  // first, so that it is let go last
   const std::string path_;
   const int64_t log_bytes_max_;
+  const int64_t rows_aside_found_;       // in the file when it was opened
   std::atomic<int64_t> appended_bytes_;  // with what was in the log when it was opened
+  std::atomic<UnixMs> oldest_received_;  // of the log; 0: it is empty. Written under writer_mutex_
 
   std::mutex writer_mutex_;
   const std::unique_ptr<Connection> writer_;
@@ -68,6 +74,9 @@ class SqliteStore : public Store {
 
   std::mutex compactor_mutex_;
   Compactor compactor_;
+
+  std::mutex damaged_chunks_mutex_;
+  std::set<int64_t> damaged_chunks_;  // that a read met; folding sets one aside when it comes to it
 
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<Reader>> idle_readers_;

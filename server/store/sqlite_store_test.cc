@@ -126,14 +126,14 @@ TEST(SqliteStoreTest, KeepsEverythingOverARestart) {
   {
     std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
     EXPECT_EQ(Documents(*store), 1000u);
-    EXPECT_GT(store->log_bytes(), 0);
+    EXPECT_GT(store->condition().log_bytes, 0);
     key = *store->KeyOf("production", "orders");
   }
   std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
   EXPECT_EQ(*store->KeyOf("production", "orders"), key);
   EXPECT_EQ(*AppendTo(*store, SampleBatches::Counted(kOrders, 1, 100, kNoon, 1)), Append::kDuplicate);
   CompactAll(*store, kNoon + 1000);
-  EXPECT_EQ(store->log_bytes(), 0);
+  EXPECT_EQ(store->condition().log_bytes, 0);
   EXPECT_EQ(Documents(*store), 1000u);
 }
 
@@ -265,6 +265,78 @@ TEST(SqliteStoreTest, ADamagedRowIsSetAsideAndTheRestGoesOn) {
   EXPECT_EQ(NumberFrom(FileIn(folder), "SELECT count(*) FROM aside"), 3);
 }
 
+TEST(SqliteStoreTest, ReadsLeaveOutDamagedRowsAndCountThem) {
+  TemporaryFolder folder;
+  Fill(folder.path());
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
+  EXPECT_EQ(store->condition().damaged_rows, 0);
+  const std::string path = FileIn(folder);
+  Execute(path,
+          "UPDATE chunk SET bytes = zeroblob(20) WHERE step = 0 AND start_minute = 29500560 AND family = 0");
+  EXPECT_EQ(Documents(*store, Step::kMinute), 410u) << "an hour's chunk has 59 minutes of ten documents";
+  EXPECT_EQ(Documents(*store, Step::kMinute), 410u);
+  EXPECT_EQ(store->condition().damaged_rows, 1);
+  Execute(path, "UPDATE batch_log SET bytes = x'00' WHERE id = (SELECT max(id) FROM batch_log)");
+  Execute(path, "UPDATE part SET bytes = x'FF' WHERE id = (SELECT min(id) FROM part)");
+  EXPECT_EQ(Documents(*store, Step::kMinute), 390u);
+  EXPECT_FALSE(store->Compact((kNoon + 1000) * kMsPerMinute).ok());
+  CompactAll(*store, kNoon + 1000);
+  EXPECT_EQ(Documents(*store, Step::kMinute), 390u);
+  EXPECT_EQ(store->condition().damaged_rows, 3);
+  store.reset();
+  store = MustOpen(folder.path());
+  EXPECT_EQ(Documents(*store, Step::kMinute), 390u);
+  EXPECT_EQ(store->condition().damaged_rows, 3);
+}
+
+TEST(SqliteStoreTest, ForgetsStreamsSubjectsAndKeysThatNothingRefersTo) {
+  TemporaryFolder folder;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
+  const Stream gone = {"production", "gone", "v1"};
+  const Minute long_after = kNoon + 440 * kDay;
+  ASSERT_TRUE(store->KeyOf("production", "gone").ok());
+  ASSERT_TRUE(store->KeyOf("production", "orders").ok());
+  ASSERT_TRUE(store->KeyOf("production", "never sent").ok());
+  const auto append = [&](const Stream& stream, uint64_t sequence, Minute minute) {
+    const Batch batch = SampleBatches::Counted(stream, stream == gone ? 1 : 2, sequence, minute, 1);
+    ASSERT_TRUE(store->AppendBatch(batch, bucket::EncodeBatch(batch), minute * kMsPerMinute).ok());
+  };
+  append(gone, 1, kNoon);
+  append(kOrders, 1, kNoon);
+  CompactAll(*store, kNoon + 1);
+  append(kOrders, 2, long_after);
+  CompactAll(*store, long_after + 40 * kDay);
+  EXPECT_EQ(store->Streams()->size(), 1u);
+  EXPECT_EQ(NumberFrom(FileIn(folder), "SELECT count(*) FROM subject"), 1);
+  EXPECT_EQ(NumberFrom(FileIn(folder), "SELECT count(*) FROM hash_key"), 2);
+  EXPECT_EQ(NumberFrom(FileIn(folder), "SELECT count(*) FROM hash_key WHERE service = 'gone'"), 0);
+
+  // What the appender knew of them is forgotten too: its subjects get rows again.
+  append(gone, 1, long_after + 40 * kDay);
+  CompactAll(*store, long_after + 41 * kDay);
+  Query query;
+  query.streams = {gone};
+  query.to = 2 * long_after;
+  EXPECT_EQ(store->Read(query)->size(), 1u);
+}
+
+TEST(SqliteStoreTest, KnowsSinceWhenItsOldestBatchWaits) {
+  TemporaryFolder folder;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
+  EXPECT_EQ(store->condition().oldest_received_unix_ms, 0);
+  for (uint64_t sequence = 1; sequence <= 3; ++sequence) {
+    const Batch batch = SampleBatches::Counted(kOrders, 1, sequence, kNoon, 1);
+    ASSERT_TRUE(
+        store->AppendBatch(batch, bucket::EncodeBatch(batch), 1000 + static_cast<UnixMs>(sequence)).ok());
+    EXPECT_EQ(store->condition().oldest_received_unix_ms, 1001);
+  }
+  store.reset();
+  store = MustOpen(folder.path());
+  EXPECT_EQ(store->condition().oldest_received_unix_ms, 1001);
+  CompactAll(*store, kNoon + 1);
+  EXPECT_EQ(store->condition().oldest_received_unix_ms, 0);
+}
+
 // Twenty days of a document a minute, every twentieth minute, and hashed values beside them.
 void FillTwentyDays(Store& store) {
   SampleBatches samples(5);
@@ -364,7 +436,7 @@ TEST(SqliteStoreTest, ABatchWithoutMinutesTakesNoRoomInTheLog) {
   Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 1);
   batch.buckets.clear();
   EXPECT_EQ(*AppendTo(*store, batch), Append::kApplied);
-  EXPECT_EQ(store->log_bytes(), 0);
+  EXPECT_EQ(store->condition().log_bytes, 0);
 }
 
 TEST(SqliteStoreTest, OneThatCannotBeKeptDoesNotTakeOthersWithIt) {

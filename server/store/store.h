@@ -48,6 +48,13 @@ struct StreamInfo {
   uint64_t instances = 0;         // seen in the last five minutes of its life
 };
 
+// How a store itself is doing.
+struct Condition {
+  int64_t log_bytes = 0;               // of batches not yet folded
+  UnixMs oldest_received_unix_ms = 0;  // when the oldest of them came; 0: there is none
+  int64_t damaged_rows = 0;            // set aside, or left out of what was read
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -66,6 +73,8 @@ class Store {
 
   // One bounded round of folding and retention; true when there is more to do. Called by the clock in watch/.
   virtual Result<bool> Compact(UnixMs now) = 0;
+
+  virtual Condition condition() = 0;
 };
 
 }  // namespace fieldmark::store

@@ -14,6 +14,8 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr Minute kPointsMax = 720;
 // Of a step in progress the last seconds are still on their way.
 constexpr double kArrivalS = 5;
+constexpr Minute kDayMinutes = 24 * 60;
+constexpr size_t kStatisticsNamedMax = 20;
 
 struct Frame {
   store::Step step = store::Step::kMinute;
@@ -38,10 +40,14 @@ Frame FrameOf(int64_t minutes, UnixMs now) {
   return frame;
 }
 
-double SecondsOf(const Frame& frame, size_t index, UnixMs now) {
+// For how long requests of a step were counted: what has passed of it, or less where workers were watching
+// for less, as when the service started in it. Several workers watch for longer than it takes, together; then
+// what has passed is all that is known.
+double SecondsOf(const Frame& frame, size_t index, uint64_t observed_ms, UnixMs now) {
   const UnixMs start = (frame.from + static_cast<Minute>(index) * frame.width()) * kMsPerMinute;
-  const double passed = static_cast<double>(now - start) / 1000 - kArrivalS;
-  return std::clamp(passed, 1.0, static_cast<double>(frame.width()) * 60);
+  double seconds = static_cast<double>(now - start) / 1000 - kArrivalS;
+  if (observed_ms > 0) seconds = std::min(seconds, static_cast<double>(observed_ms) / 1000);
+  return std::clamp(seconds, 1.0, static_cast<double>(frame.width()) * 60);
 }
 
 uint64_t StatusCount(const bucket::RequestSummary& requests, int from, int to) {
@@ -101,7 +107,8 @@ Status AddRequests(store::Store& store, const ChartQuery& query, const Read& rea
   for (const auto& [start, at] : *traffic) {
     const size_t index = read.frame.IndexOf(start);
     if (index >= read.frame.points || (at.observed_ms == 0 && at.requests.count() == 0)) continue;
-    AddRequestPoint(query, at.requests, SecondsOf(read.frame, index, read.now), index, chart);
+    const double seconds = SecondsOf(read.frame, index, at.observed_ms, read.now);
+    AddRequestPoint(query, at.requests, seconds, index, chart);
   }
   return {};
 }
@@ -124,22 +131,25 @@ double PointOf(const judge::Series& series, size_t index) {
   }
 }
 
-Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read, Chart& chart) {
+// Every signal of one subject over a frame.
+Result<std::vector<judge::Series>> SignalsIn(store::Store& store, const std::string& subject,
+                                             const std::vector<store::StreamInfo>& streams,
+                                             const Frame& frame) {
   judge::SubjectHistory history;
-  history.subject = query.subject;
-  history.contents.resize(read.frame.points);
-  history.watched_s.resize(read.frame.points);
+  history.subject = subject;
+  history.contents.resize(frame.points);
+  history.watched_s.resize(frame.points);
   store::Query wanted;
-  for (const store::StreamInfo& info : read.streams) wanted.streams.push_back(info.stream);
-  wanted.subjects = {"", query.subject};
-  wanted.from = read.frame.from;
-  wanted.to = read.frame.to();
-  wanted.step = read.frame.step;
+  for (const store::StreamInfo& info : streams) wanted.streams.push_back(info.stream);
+  wanted.subjects = {"", subject};
+  wanted.from = frame.from;
+  wanted.to = frame.to();
+  wanted.step = frame.step;
   Result<std::vector<store::Slice>> slices = store.Read(wanted);
   if (!slices.ok()) return slices.error();
   for (store::Slice& slice : *slices) {
-    const size_t index = read.frame.IndexOf(slice.start);
-    if (index >= read.frame.points) continue;
+    const size_t index = frame.IndexOf(slice.start);
+    if (index >= frame.points) continue;
     if (slice.subject.empty()) {
       if (slice.summary.watch)
         history.watched_s[index] = static_cast<double>(slice.summary.watch->observed_ms) / 1000;
@@ -149,11 +159,73 @@ Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read,
   }
   history.same_source = history.contents;
   judge::Timeline timeline;
-  timeline.start_unix_s = chart.start / 1000;
-  timeline.step_s = chart.step_s;
-  timeline.steps = read.frame.points;
-  for (const judge::Series& series : judge::SignalsOf(history, timeline)) {
-    if (series.field != query.field || series.statistic != query.statistic) continue;
+  timeline.start_unix_s = frame.from * 60;
+  timeline.step_s = frame.width() * 60;
+  timeline.steps = frame.points;
+  return judge::SignalsOf(history, timeline);
+}
+
+bool IsAsked(const judge::Series& series, const ChartQuery& query) {
+  return series.field == query.field && series.statistic == query.statistic;
+}
+
+// Every day that anything is kept of.
+Frame WholeLifeOf(const std::vector<store::StreamInfo>& streams) {
+  Minute first = streams.front().first_minute;
+  Minute last = first;
+  for (const store::StreamInfo& info : streams) {
+    first = std::min(first, info.first_minute);
+    last = std::max(last, info.last_minute);
+  }
+  first = std::max(first - first % kDayMinutes, last - last % kDayMinutes - (kPointsMax - 1) * kDayMinutes);
+  return {store::Step::kDay, first, static_cast<size_t>((last - first) / kDayMinutes + 1)};
+}
+
+Error NoSuchSubject(const ChartQuery& query) {
+  return {ErrorCode::kNotFound, "charting " + query.subject + ": " + query.service + " in " +
+                                    query.environment +
+                                    " has no such subject; see which ones its verdicts name"};
+}
+
+// That nothing was seen of a signal in the frame is an empty chart; that it never was is a mistake of whoever
+// asks.
+Status CheckEverSeen(store::Store& store, const ChartQuery& query, const Read& read) {
+  const auto signals = SignalsIn(store, query.subject, read.streams, WholeLifeOf(read.streams));
+  if (!signals.ok()) return signals.error();
+  if (signals->empty()) return NoSuchSubject(query);
+  std::string statistics;
+  size_t named = 0;
+  for (const judge::Series& series : *signals) {
+    if (IsAsked(series, query)) return {};
+    if (series.field != query.field || ++named > kStatisticsNamedMax) continue;
+    statistics += (named == 1 ? "" : ", ") + series.statistic;
+  }
+  const std::string of = query.field.empty() ? query.subject : query.subject + " " + query.field;
+  if (named == 0) {
+    return Error{ErrorCode::kNotFound,
+                 "charting " + of + ": no such field was ever seen there; see which ones its verdicts name"};
+  }
+  return Error{ErrorCode::kNotFound,
+               "charting " + of + ": it has no statistic of that name; it has " + statistics};
+}
+
+Status CheckSubject(store::Store& store, const ChartQuery& query, const Read& read) {
+  if (query.subject.empty()) return {};
+  std::vector<bucket::Stream> streams;
+  for (const store::StreamInfo& info : read.streams) streams.push_back(info.stream);
+  const Result<std::vector<std::string>> subjects = store.Subjects(streams);
+  if (!subjects.ok()) return subjects.error();
+  if (std::binary_search(subjects->begin(), subjects->end(), query.subject)) return {};
+  return NoSuchSubject(query);
+}
+
+Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read, Chart& chart) {
+  const auto signals = SignalsIn(store, query.subject, read.streams, read.frame);
+  if (!signals.ok()) return signals.error();
+  bool found = false;
+  for (const judge::Series& series : *signals) {
+    if (!IsAsked(series, query)) continue;
+    found = true;
     chart.unit = series.unit;
     for (size_t i = 0; i < read.frame.points; ++i) chart.values[i] = PointOf(series, i);
     if (series.kind != judge::Kind::kDistribution) continue;
@@ -163,7 +235,7 @@ Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read,
       if (!series.distributions[i].empty()) chart.upper[i] = series.distributions[i].Quantile(0.95);
     }
   }
-  return {};
+  return found ? Status() : CheckEverSeen(store, query, read);
 }
 
 }  // namespace
@@ -191,6 +263,7 @@ Result<Chart> ChartOf(store::Store& store, Verdicts& verdicts, const ChartQuery&
     if (!chart.signal.empty()) chart.signal += ' ';
     chart.signal += *part;
   }
+  FM_RETURN_IF_ERROR(CheckSubject(store, query, read));
   FM_RETURN_IF_ERROR(of_requests ? AddRequests(store, query, read, chart)
                                  : AddSignal(store, query, read, chart));
   for (Deployment& deployment : *deployments) {

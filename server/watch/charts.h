@@ -34,8 +34,8 @@ struct Chart {
   std::vector<Deployment> deployments;
 };
 
-// kNotFound when nothing was heard of the service, kInvalidArgument for a statistic that its subject never
-// has.
+// kNotFound when nothing was heard of the service, or nothing was ever seen of the signal; kInvalidArgument
+// for a statistic of all requests that does not add up over subjects.
 Result<Chart> ChartOf(store::Store& store, Verdicts& verdicts, const ChartQuery& query, UnixMs now);
 
 }  // namespace fieldmark::watch

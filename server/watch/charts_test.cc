@@ -71,11 +71,49 @@ TEST_F(ChartsTest, GiveMedianAndP95OfADistribution) {
   EXPECT_NEAR(chart->upper[59], 1, 0.05);
 }
 
-TEST_F(ChartsTest, AreEmptyWhereNothingIsKnown) {
-  service_.Run("a", kNoon - 30, kNoon);
-  const Result<Chart> chart = Of("POST /orders request", "no.such", "null");
-  ASSERT_TRUE(chart.ok());
+TEST_F(ChartsTest, AreEmptyWhereNothingWasSeenInTheirTime) {
+  service_.Run("a", kNoon - 3000, kNoon - 2000);
+  const Result<Chart> chart = Of("POST /orders request", "customer.phone", "null");
+  ASSERT_TRUE(chart.ok()) << chart.error().message;
   for (const double value : chart->values) EXPECT_TRUE(std::isnan(value));
+}
+
+TEST_F(ChartsTest, RefuseWhatWasNeverSeen) {
+  service_.Run("a", kNoon - 3000, kNoon - 2000);
+  service_.Run("a", kNoon - 30, kNoon);
+  struct Case {
+    const char* subject;
+    const char* field;
+    const char* statistic;
+    const char* said;
+  };
+  for (const Case& each : {Case{"POST /order request", "customer.phone", "null", "no such subject"},
+                           Case{"POST /order", "", "latency", "no such subject"},
+                           Case{"POST /orders request", "customer.fone", "null", "no such field"},
+                           Case{"POST /orders request", "customer.phone", "nul", "null"},
+                           Case{"POST /orders request", "", "latencies", "malformed"}}) {
+    SCOPED_TRACE(std::string(each.subject) + " " + each.field + " " + each.statistic);
+    const Result<Chart> chart = Of(each.subject, each.field, each.statistic);
+    ASSERT_FALSE(chart.ok());
+    EXPECT_EQ(chart.error().code, ErrorCode::kNotFound);
+    EXPECT_THAT(chart.error().message, testing::HasSubstr(each.said));
+  }
+}
+
+TEST_F(ChartsTest, DivideByTheTimeThatWasWatched) {
+  service_.Run("a", kNoon - 30, kNoon - 1);
+  bucket::Recorder recorder;  // up for the last 15 seconds of a minute
+  recorder.Watch(kNoon * kMsPerMinute - 15'000, kNoon * kMsPerMinute);
+  recorder.Record(
+      {.route = "POST /orders", .status = 200, .ended_unix_ms = kNoon * kMsPerMinute - 5'000, .times = 150});
+  bucket::Batch batch;
+  batch.header.stream = {"production", "orders", "a"};
+  batch.header.instance = {9};
+  batch.header.sequence = 1;
+  batch.buckets = recorder.Drain();
+  ASSERT_TRUE(store_.AppendBatch(batch, bucket::EncodeBatch(batch), now_).ok());
+  EXPECT_NEAR(Of("", "", "requests")->values[59], 10, 0.01);
+  EXPECT_NEAR(Of("", "", "requests")->values[58], 200.0 / 60, 1.2);
 }
 
 TEST_F(ChartsTest, StayWithin720Points) {

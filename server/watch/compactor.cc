@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <exception>
 #include <string>
 
 namespace fieldmark::watch {
@@ -23,11 +24,21 @@ bool Compactor::PauseOrClose(std::chrono::milliseconds pause) {
   return wake_.wait_for(lock, pause, [this] { return closing_; });
 }
 
+// The thread must outlive whatever a round throws: nobody else folds.
+Result<bool> Compactor::CompactSafely() {
+  try {
+    return store_.Compact(clock_());
+  } catch (const std::exception& failed) {
+    return Error{ErrorCode::kUnavailable,
+                 std::string("folding batches: ") + failed.what() + "; free memory: it is tried again"};
+  }
+}
+
 void Compactor::Run() {
   std::string told;  // what kept the last round from its end
   for (;;) {
     // A failed round is tried again after the pause.
-    const Result<bool> more = store_.Compact(clock_());
+    const Result<bool> more = CompactSafely();
     const std::string found = more.ok() ? "" : more.error().message;
     if (found != told && !found.empty()) spdlog::error("{}", found);
     if (found.empty() && !told.empty()) spdlog::info("batches are folded again");

@@ -19,6 +19,7 @@ class Compactor {
 
  private:
   void Run();
+  Result<bool> CompactSafely();
   bool PauseOrClose(std::chrono::milliseconds pause);
 
   store::Store& store_;

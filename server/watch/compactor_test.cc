@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <new>
 #include <sstream>
 
 #include "server/store/memory_store.h"
@@ -39,6 +40,26 @@ TEST(CompactorTest, GoesOnWhileThereIsMoreToDoAndAfterAFailure) {
   const Compactor compactor(
       store, [] { return UnixMs{0}; }, std::chrono::milliseconds(1));
   store.WaitForRounds(8);
+}
+
+// Runs out of memory at first.
+class HungryStore : public BusyStore {
+ public:
+  Result<bool> Compact(UnixMs now) override {
+    const Result<bool> round = BusyStore::Compact(now);
+    if (++rounds_ <= 3) throw std::bad_alloc();
+    return round;
+  }
+
+ private:
+  int rounds_ = 0;
+};
+
+TEST(CompactorTest, OutlivesWhatARoundThrows) {
+  HungryStore store;
+  const Compactor compactor(
+      store, [] { return UnixMs{0}; }, std::chrono::milliseconds(1));
+  store.WaitForRounds(6);
 }
 
 // Always fails, twice in one way, then in another.

@@ -7,13 +7,17 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from binary import BINARY, SECONDS_MAX, port_of, run, serving
+
+from fieldmark import _core
 
 
 @pytest.fixture
@@ -114,6 +118,28 @@ def test_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
             connection.close()
 
 
+def test_ends_at_once_while_it_still_opens_its_data(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with serving(folder):
+        pass
+    # As long as another program holds the file, opening it waits.
+    holder = sqlite3.connect(folder / "fieldmark.db", isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    process = subprocess.Popen(
+        [BINARY, "serve", "--data", str(folder), "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    lock = folder / "fieldmark.lock"
+    deadline = time.monotonic() + SECONDS_MAX
+    while lock.read_text().strip() != str(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(SECONDS_MAX) == -signal.SIGINT
+    process.communicate()
+    holder.close()
+
+
 def test_a_taken_port_is_an_error(server: str, tmp_path: Path) -> None:
     result = run("serve", "--data", str(tmp_path / "other"), "--port", str(port_of(server)))
     assert_error(result, str(port_of(server)), "--port")
@@ -165,5 +191,31 @@ def test_no_service_is_not_green(server: str) -> None:
 
 
 def test_an_unknown_service_is_an_error(server: str) -> None:
-    assert_error(run("status", "--url", server, "--service", "nobody"), "none of that name")
-    assert_error(run("verdict", "--url", server, "--service", "no body/x", "--environment", "y"), "no body/x")
+    for command in ["status", "verdict"]:
+        assert run(command, "--url", server, "--service", "nobody").returncode == 3, "nobody has reported at all"
+    introduce(server, "orders", "production")
+    introduce(server, "payments", "staging")
+    for command in ["status", "verdict"]:
+        assert_error(run(command, "--url", server, "--service", "ordres"), "ordres", "did you mean orders")
+        assert_error(run(command, "--url", server, "--service", "nothing"), "there are orders, payments")
+        assert_error(run(command, "--url", server, "--environment", "prod"), "there are production, staging")
+        assert_error(
+            run(command, "--url", server, "--service", "orders", "--environment", "produktion"),
+            "did you mean production",
+        )
+        assert_error(run(command, "--url", server, "--service", "no body/x", "--environment", "y"), "no body/x")
+
+
+def introduce(url: str, service: str, environment: str) -> None:
+    """A worker that was watching for a minute, and nothing else."""
+    recorder = _core.Recorder("00" * 16)
+    now = time.time_ns() // 1_000_000
+    recorder.watch(now - 60_000, now)
+    outbox = _core.Outbox(service, environment, "v1", os.urandom(16))
+    outbox.collect(recorder)
+    frozen = outbox.freeze(now)
+    assert frozen is not None
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(url), timeout=SECONDS_MAX)
+    connection.request("POST", "/api/v1/batches", frozen[1], {"Content-Type": "application/vnd.fieldmark.batch"})
+    assert connection.getresponse().status == 200
+    connection.close()

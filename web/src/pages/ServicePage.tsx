@@ -8,6 +8,7 @@ import { AnswerCard } from "../components/AnswerCard";
 import { ChartStack } from "../components/ChartStack";
 import { ConnectionBanner } from "../components/ConnectionBanner";
 import { FindingList } from "../components/FindingList";
+import { NoticeBanner } from "../components/NoticeBanner";
 import { PageHeader } from "../components/PageHeader";
 import { VerdictBanner, Version } from "../components/VerdictBanner";
 import { formatClock } from "../models/format";
@@ -71,6 +72,7 @@ export function ServiceScreen({ model }: { model: ServiceModel }): JSX.Element {
       </a>
       {header}
       <ConnectionBanner poller={model.status} />
+      <NoticeBanner notices={status?.notices ?? []} />
       <main class={stale ? "service stale" : "service"}>
         {status && now !== null ? <Screen model={model} status={status} now={now} /> : !failure && <p class="loading">Loading…</p>}
       </main>

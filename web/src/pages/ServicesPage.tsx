@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import type { ServiceSummary } from "../api/types";
 import { Age } from "../components/Age";
 import { ConnectionBanner } from "../components/ConnectionBanner";
+import { NoticeBanner } from "../components/NoticeBanner";
 import { PageHeader } from "../components/PageHeader";
 import { StateMark } from "../components/StateMark";
 import { Version } from "../components/VerdictBanner";
@@ -34,6 +35,7 @@ export function ServicesScreen({ model }: { model: ServicesModel }): JSX.Element
     <div class="page">
       <PageHeader aside={now !== null && <span class="clock">{formatClock(new Date(now).toISOString(), now)} UTC</span>} />
       <ConnectionBanner poller={model.list} />
+      <NoticeBanner notices={list?.notices ?? []} />
       <main class={model.stale.value ? "stale" : ""}>
         {list === null && model.list.failure.value === null && <p class="loading">Loading…</p>}
         {list !== null && list.services.length === 0 && <FirstSteps />}

@@ -89,6 +89,14 @@ test("four answers, each with its word, its shape and the age of its data", asyn
   expect(texts(".card .age")).toEqual(["4 s ago", "4 s ago", "4 s ago", "4 s ago"]);
 });
 
+test("what is wrong with the server itself stands above everything", async () => {
+  await showService();
+  expect(root.querySelectorAll('[role="alert"]')).toHaveLength(0);
+  api.notices = ["2 stored rows are damaged and left out of what is shown."];
+  await settle(5000);
+  expect(text('[role="alert"]')).toContain("2 stored rows are damaged");
+});
+
 test("ages grow while nothing new comes", async () => {
   await showService();
   api.away = true;

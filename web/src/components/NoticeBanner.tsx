@@ -1,0 +1,16 @@
+// Says what is wrong with the server itself: what is shown may lack something.
+import type { JSX } from "preact";
+
+export function NoticeBanner({ notices }: { notices: string[] }): JSX.Element | null {
+  if (notices.length === 0) return null;
+  return (
+    <div class="away-banner" role="alert">
+      {notices.map((notice) => (
+        <p key={notice}>
+          <span aria-hidden="true">⚠ </span>
+          {notice}
+        </p>
+      ))}
+    </div>
+  );
+}
