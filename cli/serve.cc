@@ -2,6 +2,8 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -11,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/duration.h"
 #include "cli/exit_code.h"
+#include "cli/serve_settings.h"
 #include "cli/server_answers.h"
 #include "server/api/api.h"
 #include "server/api/http_server.h"
@@ -26,10 +28,8 @@ namespace fieldmark::cli {
 namespace {
 
 struct ServeOptions {
-  std::string data = "fieldmark-data";
-  std::string listen = "127.0.0.1";
-  uint16_t port = 3435;
-  std::vector<std::string> looks;
+  WrittenSettings written;
+  bool check = false;
 };
 
 UnixMs WallClock() {
@@ -55,24 +55,32 @@ void WaitForSignal(const sigset_t& signals) {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
-Result<std::vector<watch::Look>> LooksFrom(const std::vector<std::string>& texts) {
-  if (texts.empty()) return watch::DefaultLooks();
-  std::vector<int64_t> after_s;
-  for (const std::string& text : texts) {
-    const Result<int64_t> seconds = ParseDuration(text);
-    if (!seconds.ok()) return seconds.error();
-    after_s.push_back(*seconds);
+store::SqliteSettings StoreSettingsOf(const ServeSettings& settings) {
+  store::SqliteSettings result;
+  result.database_bytes_max = settings.database_gib_max << 30;
+  for (auto& by_steps : result.retention.kept) {
+    by_steps[static_cast<size_t>(store::Step::kDay)] = settings.keep_days * store::Retention::kDay;
   }
-  return watch::LooksOf(after_s);
+  return result;
 }
 
-Status Serve(const ServeOptions& options) {
+// A connection is a descriptor, and the usual soft limit is 1 024 of them. Where no more are to be had,
+// further connections wait.
+void AllowDescriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Status Serve(const ServeSettings& settings) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("fieldmark"));
-  Result<std::vector<watch::Look>> looks = LooksFrom(options.looks);
+  Result<std::vector<watch::Look>> looks = LooksOf(settings);
   if (!looks.ok()) return looks.error();
   // Checking a large file takes a while; until it is open a signal ends the process at once, which the file
   // withstands as any other end.
-  const Result<std::unique_ptr<store::SqliteStore>> store = store::SqliteStore::Open(options.data);
+  const Result<std::unique_ptr<store::SqliteStore>> store =
+      store::SqliteStore::Open(settings.data, StoreSettingsOf(settings));
   if (!store.ok()) return store.error();
   const sigset_t signals = BlockSignals();
 
@@ -80,17 +88,19 @@ Status Serve(const ServeOptions& options) {
   watch::Verdicts verdicts(**store, WallClock, std::move(*looks));
   watch::Answers answers(**store, verdicts, WallClock);
   api::ApiOptions api_options;
-  api_options.data_folder = options.data;
+  api_options.data_folder = settings.data;
   api::Api api(**store, ingest, verdicts, answers, WallClock, std::move(api_options));
   api::HttpOptions http_options;
-  http_options.address = options.listen;
-  http_options.port = options.port;
+  http_options.address = settings.listen;
+  http_options.port = static_cast<uint16_t>(settings.port);
+  http_options.limits.connections_max = static_cast<size_t>(settings.connections_max);
+  AllowDescriptors();
   const Result<std::unique_ptr<api::HttpServer>> server = api::HttpServer::Start(http_options, api);
   if (!server.ok()) return server.error();
   const watch::Compactor compactor(**store, WallClock);
 
   std::error_code ignored;
-  const std::string folder = std::filesystem::absolute(options.data, ignored).string();
+  const std::string folder = std::filesystem::absolute(settings.data, ignored).string();
   std::printf("fieldmark %s is ready at %s, its data in %s\n", FIELDMARK_VERSION, (*server)->url().c_str(),
               folder.c_str());
   std::fflush(stdout);
@@ -99,20 +109,39 @@ Status Serve(const ServeOptions& options) {
   return {};
 }
 
+Status Run(ServeOptions options) {
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const size_t equals = text.find('=');
+    if (equals != std::string_view::npos)
+      options.written.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  const Result<SettingsInForce> read = ReadServeSettings(options.written);
+  if (!read.ok()) return read.error();
+  if (!options.check) return Serve(read->settings);
+  std::fputs(read->ToToml().c_str(), stdout);
+  return {};
+}
+
 }  // namespace
 
 void AddServe(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("serve", "Take batches, judge deployments, show the page");
   const auto options = std::make_shared<ServeOptions>();
-  command->add_option("--data", options->data, "The folder that holds everything")->capture_default_str();
-  command->add_option("--listen", options->listen, "A loopback address")->capture_default_str();
-  command->add_option("--port", options->port, "0 takes any free one")->capture_default_str();
-  command
-      ->add_option("--looks", options->looks,
-                   "When to judge a deployment, as 60s or 15m,1h; they share the budget")
-      ->delimiter(',');
+  command->add_option("--config", options->written.config_path, "A TOML file of the settings below");
+  for (const ServeSetting& setting : AllServeSettings()) {
+    const std::string help = std::string(setting.help) + " [" + setting.toml(ServeSettings()) + "]";
+    command->add_option_function<std::string>(
+        FlagOf(setting),
+        [options, &setting](const std::string& value) {
+          options->written.flags[std::string(setting.key)] = value;
+        },
+        help);
+  }
+  command->add_flag("--check-config", options->check, "Print what is in force and from where, and end");
+  command->footer("Flags beat the environment (FIELDMARK_SERVE_PORT and so on), which beats the file");
   command->callback([options, &exit_code] {
-    const Status served = Serve(*options);
+    const Status served = Run(*options);
     exit_code = served.ok() ? kNothingFound : kCouldNotRun;
     if (!served.ok()) PrintError(served.error().message);
   });

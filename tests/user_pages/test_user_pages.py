@@ -98,3 +98,13 @@ def test_the_page_on_doctor_is_told_what_it_says(tmp_path):
     assert "orders (the application's title)" in after
     assert "v1 (FIELDMARK_VERSION)" in after
     assert "nothing is wrong" in after
+
+
+def test_the_page_on_the_server_shows_where_settings_are_from(tmp_path):
+    output = run_page("server.md", tmp_path)
+    assert "data = 'fieldmark-data'  # default" in output
+    assert "keep_days = 300  # environment FIELDMARK_SERVE_KEEP_DAYS" in output
+    assert "looks = ['15m', '1h', '4h', '24h']  # fieldmark.toml, line 3" in output
+    assert "connections_max = 1000  # flag --connections-max" in output
+    assert "there is no setting prot; did you mean port" in output
+    assert "exit status 2" in output
