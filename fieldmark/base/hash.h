@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,5 +29,16 @@ struct HashKey {
 uint64_t SipHash13(const HashKey& key, std::string_view bytes);
 // The same of `tag` and then `bytes`, without joining them: half the time for short ones.
 uint64_t SipHash13Tagged(const HashKey& key, char tag, std::string_view bytes);
+
+// A text of at most 16 bytes as it stands in memory, zeros behind, and its tag.
+struct ShortText {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  uint8_t size = 0;
+  char tag = 0;
+};
+// The same of each text, into as many `hashes`: eight at a time, side by side in the machine's widest
+// registers.
+void SipHash13Tagged(const HashKey& key, std::span<const ShortText> texts, uint64_t* hashes);
 
 }  // namespace fieldmark

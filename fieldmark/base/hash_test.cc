@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <vector>
+
 namespace fieldmark {
 namespace {
 
@@ -40,6 +43,27 @@ TEST(Hash, ATaggedMessageIsTheTagAndTheBytes) {
     EXPECT_EQ(SipHash13Tagged(key, '\x80', bytes), SipHash13(key, '\x80' + bytes)) << size;
   }
   EXPECT_EQ(SipHash13Tagged(key, 's', {}), SipHash13(key, "s"));
+}
+
+TEST(Hash, ManyShortTextsHashAsEachAlone) {
+  const HashKey key = *HashKey::FromHex("000102030405060708090a0b0c0d0e0f");
+  const std::string bytes = "\xF0 sixteen bytes!";
+  for (size_t count = 0; count <= 40; ++count) {
+    std::vector<ShortText> texts(count);
+    std::vector<uint64_t> hashes(count + 1, 7);
+    for (size_t i = 0; i < count; ++i) {
+      const size_t size = i * 7 % 17;
+      std::memcpy(&texts[i], bytes.data(), size);
+      texts[i].size = static_cast<uint8_t>(size);
+      texts[i].tag = static_cast<char>('\xE0' + i);
+    }
+    SipHash13Tagged(key, texts, hashes.data());
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(hashes[i],
+                SipHash13Tagged(key, texts[i].tag, std::string_view(bytes).substr(0, texts[i].size)));
+    }
+    EXPECT_EQ(hashes[count], 7u);
+  }
 }
 
 TEST(Hash, EveryBitOfTheKeyAndTheLengthMatter) {

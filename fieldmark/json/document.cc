@@ -11,6 +11,8 @@ namespace fieldmark::json {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+// simdjson keeps as much behind its strings as behind what it reads.
+static_assert(kTextSlackBytes <= simdjson::SIMDJSON_PADDING);
 constexpr size_t kCapacityMin = 4096;  // taste: most API bodies fit, so most readers allocate once
 
 }  // namespace

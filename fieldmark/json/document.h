@@ -44,6 +44,9 @@ inline constexpr int kMalformedKinds = 8;
 // What indexes of 32 bits and a sane stack allow, whatever the limits say.
 inline constexpr size_t kBodyBytesMax = 1u << 30;
 inline constexpr size_t kDepthMax = 1024;
+// So many bytes behind each text of a document may be read, whatever they are: who takes a short text as words
+// needs no loop.
+inline constexpr size_t kTextSlackBytes = 16;
 std::string_view MalformedName(Malformed kind);
 
 // Strange things in a document that was nevertheless read whole.

@@ -86,6 +86,7 @@ Document LenientReader::Read(std::string_view body) {
   Document document;
   document.malformed = malformed_;
   if (malformed_ == Malformed::kNone) {
+    strings_.append(kTextSlackBytes, '\0');
     document.words = tape_.data() + 1;
     document.strings = reinterpret_cast<const uint8_t*>(strings_.data());
     document.oddities = oddities_;

@@ -2,10 +2,7 @@
 // are looked up by prediction: each node remembers which sibling followed it last time, so a document of a
 // known shape costs one comparison of bytes a key and hashes none.
 //
-// Sketches are functions of the multiset of values and do not care when they are told. So a node counts its
-// last few short values in place, puts those that make way into a list of debts, and pays 32 of them at
-// once: the sketches' memory, which the application has pushed out of the caches since, is fetched once for
-// all of them.
+// What a leaf of a known shape touches is a cache line of its node and one or two of its values (values.h).
 #include "fieldmark/profile/profiler.h"
 
 #include <algorithm>
@@ -14,54 +11,43 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "fieldmark/base/count.h"
 #include "fieldmark/profile/path.h"
+#include "fieldmark/profile/values.h"
 
 namespace fieldmark::profile {
 namespace {
 
-constexpr size_t kShortBytes = 16;
-constexpr size_t kRecentValues = 8;     // taste: enums are mostly smaller
-constexpr size_t kDebtsMax = 32;        // measured: docs/design/profile-speed.md
-constexpr size_t kCountedLengths = 64;  // lengths below are counted in place
 constexpr size_t kNodesAtOnce = 8;
+// Serial numbers of documents and objects begin anew above this; no document has as many objects as are left.
+constexpr uint32_t kSerialMax = uint32_t{1} << 31;
+static_assert(json::kBodyBytesMax < kSerialMax);
 
-// A value and how often it occurred without the sketches knowing.
-struct Debt {
-  // '"': a text of at most 16 bytes, zeros behind. 'S': a longer one, its hash and its formats. 'd', 'l',
-  // 'u': the number's bits. 0: none.
-  uint64_t low = 0;
-  uint64_t high = 0;
-  uint64_t owed = 0;
-  uint32_t size = 0;  // of a text
-  char type = 0;
-};
-static_assert(sizeof(Debt) == 32);
-
-// What every value touches stands first: a cache line, one of `recent` and perhaps one of `debts`.
+// What every leaf touches stands first, in one cache line.
 struct alignas(64) Node {
-  std::string name;
-  Node* follower = nullptr;      // the sibling that came after it last time
-  uint64_t document_serial = 0;  // the last document that held it
-  uint64_t object_serial = 0;    // the last object that held it, to see a key twice
-  uint32_t debts_size = 0;
-  uint32_t documents = 0;  // that are not yet in `counts`
-  alignas(64) std::array<Debt, kRecentValues> recent;
-  std::array<Debt, kDebtsMax> debts;
+  Words name_words;          // its name, or that one's first bytes
+  Node* follower = nullptr;  // the sibling that came after it last time
+  std::unique_ptr<Values> values;
+  uint32_t name_size = 0;
+  uint32_t document_serial = 0;  // the last document that held it
+  uint32_t object_serial = 0;    // the last object that held it, to see a key twice
+  // Counts that are not yet in `summary`.
+  uint32_t documents = 0;
+  uint32_t nulls = 0;
+  uint32_t falses = 0;
+  uint32_t trues = 0;
 
-  FieldCounts counts;     // without `seen`, which follows from the types, and what is owed
-  Node* first = nullptr;  // the member that came first last time
+  alignas(64) Node* first = nullptr;  // the member that came first last time
   Node* item = nullptr;
   Node* residual = nullptr;
   Node* parent = nullptr;
   uint64_t name_hash = 0;
-  size_t names = 0;  // members with a name
-  std::array<uint64_t, kCountedLengths> lengths{};
-  FieldSummary sketches;  // its counts stay zero
+  size_t names = 0;      // members with a name
+  FieldSummary summary;  // without `seen`, which follows from the types
+  std::string name;
   std::string path;
 };
 
@@ -70,36 +56,11 @@ inline uint64_t Load64(const char* from) {
   std::memcpy(&word, from, sizeof word);
   return word;
 }
-inline uint32_t Load32(const char* from) {
-  uint32_t word;
-  std::memcpy(&word, from, sizeof word);
-  return word;
-}
 
-// The text of at most 16 bytes as two words, as they would stand in memory with zeros behind; reads nothing
-// beyond it.
-inline std::pair<uint64_t, uint64_t> WordsOf(std::string_view text) {
-  static_assert(std::endian::native == std::endian::little);
-  const char* at = text.data();
-  const size_t size = text.size();
-  if (size > 8) return {Load64(at), Load64(at + size - 8) >> (8 * (2 * sizeof(uint64_t) - size))};
-  if (size == 8) return {Load64(at), 0};
-  if (size >= 4) return {Load32(at) | uint64_t{Load32(at + size - 4)} << (8 * (size - 4)), 0};
-  if (size == 0) return {0, 0};
-  const auto byte = [at](size_t i) { return uint64_t{static_cast<uint8_t>(at[i])} << (8 * i); };
-  return {byte(0) | byte(size / 2) | byte(size - 1), 0};
-}
-
-// The text that WordsOf took in.
-std::string_view TextOf(const Debt& debt) {
-  static_assert(offsetof(Debt, low) == 0 && offsetof(Debt, high) == sizeof(uint64_t));
-  return {reinterpret_cast<const char*>(&debt), debt.size};
-}
-
-inline bool SameText(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  if (a.size() <= kShortBytes) return WordsOf(a) == WordsOf(b);
-  return std::memcmp(a.data(), b.data(), a.size()) == 0;
+inline bool IsNameOf(const Node& node, std::string_view name) {
+  if (node.name_size != name.size()) return false;
+  if (name.size() <= Words::kBytes) return WordsOf(name) == node.name_words;
+  return std::memcmp(node.name.data(), name.data(), name.size()) == 0;
 }
 
 __extension__ using Wide = unsigned __int128;
@@ -111,9 +72,9 @@ inline uint64_t Mix(uint64_t low, uint64_t high) {
 
 uint64_t HashName(uint64_t seed, std::string_view name) {
   uint64_t hash = Mix(seed, name.size());
-  while (name.size() > kShortBytes) {
+  while (name.size() > Words::kBytes) {
     hash = Mix(hash ^ Load64(name.data()), Load64(name.data() + 8));
-    name.remove_prefix(kShortBytes);
+    name.remove_prefix(Words::kBytes);
   }
   const auto [low, high] = WordsOf(name);
   return Mix(hash ^ low, high ^ seed);
@@ -139,16 +100,13 @@ bool FitsDouble(uint64_t magnitude) {
   return magnitude == 0 || std::bit_width(magnitude) - std::countr_zero(magnitude) <= 53;
 }
 
-inline void CountLength(Node& node, size_t length, uint64_t times) {
-  if (length < kCountedLengths) {
-    node.lengths[length] += times;
+// In the node's first line, as long as it fits there.
+inline void Count(uint32_t& near, uint64_t& far, uint64_t times) {
+  if (times == 1 && near < UINT32_MAX) {
+    ++near;
   } else {
-    node.sketches.string_bytes.Add(static_cast<double>(length), times);
+    far += times;
   }
-}
-
-inline void CountFormats(Node& node, sketch::FormatSet formats, uint64_t times) {
-  for (; formats != 0; formats &= formats - 1) node.counts.formats[std::countr_zero(formats)] += times;
 }
 
 const uint64_t* Skip(const json::Document& document, const uint64_t* at) {
@@ -181,7 +139,7 @@ struct Profiler::State {
     Node* node = nullptr;
     Node* expected = nullptr;  // of an object: the member that may come next; of an array: its items
     Node* last = nullptr;      // of an object: the named member before
-    uint64_t serial = 0;
+    uint32_t serial = 0;
     char close = 0;
     bool folded = false;
   };
@@ -197,17 +155,14 @@ struct Profiler::State {
   void Index(Node* node);
   void GrowIndex();
 
-  void CountDocument(Node& node);
-  void String(Node& node, std::string_view text);
   void BigInteger(Node& node, std::string_view digits);
-  void Owe(Node& node, char type, uint32_t size, uint64_t low, uint64_t high);
-  void Postpone(Node& node, const Debt& debt);
-  void PayDebts(Node& node);
-  void Pay(Node& node, const Debt& debt);
-  uint64_t HashOf(const Debt& debt) const;
+  void Note(Node& node, uint8_t kind, uint64_t low, uint64_t high);
+  void LongText(Node& node, std::string_view text);
   void PayAll(Node& node);
+  void RestartSerials();
 
   Limits limits;
+  size_t short_bytes_max;  // of a text that is noted as it stands
   std::optional<HashKey> key;
   uint64_t seed = 0;  // of the names' index: unknown to who sends the names
   // In the order in which they appeared, so neighbours in a document are neighbours in memory. Addresses are
@@ -222,93 +177,82 @@ struct Profiler::State {
 
   std::vector<Container> stack;  // as many as the limits allow; the first `depth` are open
   size_t depth = 0;
-  uint64_t document_serial = 0;
-  uint64_t object_serial = 0;
+  uint32_t document_serial = 0;
+  uint32_t object_serial = 0;
   uint64_t times = 1;  // of the document being observed
 };
 
 Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_key)
-    : limits(given_limits), key(given_key), index(64) {
+    : limits(given_limits),
+      short_bytes_max(std::min(Words::kBytes, limits.string_bytes_max)),
+      key(given_key),
+      index(64) {
   if (key) seed = SipHash13(*key, "names");
   root = NewNode(nullptr, "");
   limits.depth_max = std::min(limits.depth_max, json::kDepthMax);
   stack.resize(limits.depth_max);
 }
 
-inline void Profiler::State::Postpone(Node& node, const Debt& debt) {
-  node.debts[node.debts_size++] = debt;
-  if (node.debts_size == kDebtsMax) PayDebts(node);
+// The words apart: joined and taken apart again through memory they would wait for it.
+inline void Profiler::State::Note(Node& node, uint8_t kind, uint64_t low, uint64_t high) {
+  if (times != 1) return Values::PayOne(key, node.summary, kind, {low, high}, times);
+  if (node.values == nullptr) node.values = std::make_unique<Values>();
+  if (node.values->Add(kind, low, high)) node.values->Pay(key, node.summary, /*all=*/false);
 }
 
-inline void Profiler::State::Owe(Node& node, char type, uint32_t size, uint64_t low, uint64_t high) {
-  static_assert(kRecentValues == 8);
-  Debt& recent = node.recent[Mix(low ^ size, high) >> 61];
-  if (recent.low == low && recent.high == high && recent.size == size && recent.type == type) {
-    recent.owed += times;
-    return;
-  }
-  if (recent.owed > 0) Postpone(node, recent);
-  recent.low = low;
-  recent.high = high;
-  recent.owed = times;
-  recent.size = size;
-  recent.type = type;
-}
-
-inline void Profiler::State::String(Node& node, std::string_view text) {
-  const auto size = static_cast<uint32_t>(text.size());
-  if (text.size() <= std::min(kShortBytes, limits.string_bytes_max)) {
-    const auto [low, high] = WordsOf(text);
-    return Owe(node, '"', size, low, high);
-  }
+void Profiler::State::LongText(Node& node, std::string_view text) {
   const uint64_t hash = key ? SipHash13Tagged(*key, 's', text.substr(0, limits.string_bytes_max)) : 0;
-  Postpone(node, {hash, sketch::FormatsOf(text), times, size, 'S'});
-}
-
-inline void Profiler::State::CountDocument(Node& node) {
-  if (times == 1 && node.documents < UINT32_MAX) {
-    ++node.documents;
-  } else {
-    node.counts.documents += times;
-  }
+  const Words words = Values::LongText(hash, sketch::FormatsOf(text), text.size());
+  Note(node, Values::kLongText, words.low, words.high);
 }
 
 [[gnu::always_inline]] inline const uint64_t* Profiler::State::Value(const json::Document& document,
                                                                      const uint64_t* at, Node& node) {
   if (node.document_serial != document_serial) {
     node.document_serial = document_serial;
-    CountDocument(node);
+    Count(node.documents, node.summary.counts.documents, times);
   }
   const uint64_t word = *at;
   switch (json::TypeOf(word)) {
     case 'U':
-      node.counts.invalid_utf8 += times;
+      node.summary.counts.invalid_utf8 += times;
       [[fallthrough]];
-    case '"':
-      String(node, json::TextOf(document, word));
+    case '"': {
+      const std::string_view text = json::TextOf(document, word);
+      if (text.size() > short_bytes_max) {
+        LongText(node, text);
+      } else {
+        const Words words = WordsOf(text);
+        Note(node, static_cast<uint8_t>(text.size()), words.low, words.high);
+      }
       return at + 1;
+    }
     case 'l':
+      Note(node, Values::kInteger, at[1], 0);
+      return at + 2;
     case 'u':
+      Note(node, Values::kUnsigned, at[1], 0);
+      return at + 2;
     case 'd':
-      Owe(node, json::TypeOf(word), 0, at[1], 0);
+      Note(node, Values::kDouble, at[1], 0);
       return at + 2;
     case 'n':
-      node.counts.nulls += times;
+      Count(node.nulls, node.summary.counts.nulls, times);
       return at + 1;
     case 't':
-      node.counts.trues += times;
+      Count(node.trues, node.summary.counts.trues, times);
       return at + 1;
     case 'f':
-      node.counts.falses += times;
+      Count(node.falses, node.summary.counts.falses, times);
       return at + 1;
     case 'Z':
-      node.counts.integers += times;
-      node.counts.big_integers += times;
+      node.summary.counts.integers += times;
+      node.summary.counts.big_integers += times;
       BigInteger(node, json::TextOf(document, word));
       return at + 1;
     case 'N':
-      node.counts.floats += times;
-      node.counts.non_finites += times;
+      node.summary.counts.floats += times;
+      node.summary.counts.non_finites += times;
       return at + 1;
     default:
       return Open(document, at, node);
@@ -317,14 +261,14 @@ inline void Profiler::State::CountDocument(Node& node) {
 
 inline Node* Profiler::State::Member(Container& container, std::string_view name) {
   Node* node = container.expected;
-  if (node == nullptr || !SameText(node->name, name)) {
+  if (node == nullptr || !IsNameOf(*node, name)) {
     node = UnexpectedMember(container, name);
     if (node == nullptr) return Unnamed(container);
   }
   container.last = node;
   container.expected = node->follower;
   if (node->object_serial == container.serial) {
-    node->counts.duplicate_keys += times;
+    node->summary.counts.duplicate_keys += times;
     return nullptr;
   }
   node->object_serial = container.serial;
@@ -332,7 +276,7 @@ inline Node* Profiler::State::Member(Container& container, std::string_view name
 }
 
 void Profiler::State::Observe(const json::Document& document) {
-  ++document_serial;
+  if (++document_serial > kSerialMax || object_serial > kSerialMax) RestartSerials();
   const uint64_t* at = Value(document, document.words, *root);
   while (depth > 0) {
     Container& container = stack[depth - 1];
@@ -358,15 +302,15 @@ const uint64_t* Profiler::State::Open(const json::Document& document, const uint
   const bool is_object = json::TypeOf(*at) == '{';
   Node* expected = node.first;
   if (is_object) {
-    node.counts.objects += times;
+    node.summary.counts.objects += times;
   } else {
-    node.counts.arrays += times;
-    node.sketches.array_items.Add(static_cast<double>(members), times);
+    node.summary.counts.arrays += times;
+    node.summary.array_items.Add(static_cast<double>(members), times);
     if (members > 0) expected = StructuralChild(node.item, node, ItemPath);
   }
   if (members == 0) return at + 2;
   if (depth == limits.depth_max || (!is_object && expected == nullptr)) {
-    node.counts.cut += members * times;
+    node.summary.counts.cut += members * times;
     return json::AfterClose(document, *at);
   }
   // In place: a copy would wait for each of its words to be written.
@@ -384,7 +328,7 @@ Node* Profiler::State::UnexpectedMember(Container& container, std::string_view n
   Node* node = nullptr;
   // Most often an optional member is missing: the one after it comes.
   if (container.expected != nullptr && container.expected->follower != nullptr &&
-      SameText(container.expected->follower->name, name)) {
+      IsNameOf(*container.expected->follower, name)) {
     node = container.expected->follower;
   } else {
     node = Named(*container.node, name);
@@ -399,12 +343,14 @@ Node* Profiler::State::Named(Node& parent, std::string_view name) {
   for (size_t slot = hash & (index.size() - 1); index[slot] != nullptr;
        slot = (slot + 1) & (index.size() - 1)) {
     Node* node = index[slot];
-    if (node->name_hash == hash && node->parent == &parent && SameText(node->name, name)) return node;
+    if (node->name_hash == hash && node->parent == &parent && IsNameOf(*node, name)) return node;
   }
   if (names >= limits.fields_max || parent.names >= limits.names_max || LooksLikeIdentifier(name))
     return nullptr;
   Node* node = NewNode(&parent, MemberPath(parent.path, name));
   node->name = name;
+  node->name_size = static_cast<uint32_t>(name.size());
+  std::memcpy(&node->name_words, name.data(), std::min(name.size(), Words::kBytes));
   node->name_hash = hash;
   ++names;
   ++parent.names;
@@ -415,10 +361,10 @@ Node* Profiler::State::Named(Node& parent, std::string_view name) {
 
 Node* Profiler::State::Unnamed(Container& container) {
   Node& parent = *container.node;
-  if (!container.folded) parent.counts.folded += times;
+  if (!container.folded) parent.summary.counts.folded += times;
   container.folded = true;
   Node* node = StructuralChild(parent.residual, parent, ResidualPath);
-  if (node == nullptr) parent.counts.cut += times;
+  if (node == nullptr) parent.summary.counts.cut += times;
   return node;
 }
 
@@ -456,73 +402,27 @@ void Profiler::State::GrowIndex() {
 void Profiler::State::BigInteger(Node& node, std::string_view digits) {
   double value;
   const bool finite = std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc();
-  if (finite) node.sketches.numbers.Add(value, times);
+  if (finite) node.summary.numbers.Add(value, times);
   if (!key) return;
   const bool exact = finite && AreDigitsOf(value, digits);
-  node.sketches.categories.Add(
+  node.summary.categories.Add(
       exact ? HashNumber(*key, value) : SipHash13Tagged(*key, 'i', digits.substr(0, limits.string_bytes_max)),
       times);
 }
 
-void Profiler::State::PayDebts(Node& node) {
-  const std::span<const Debt> debts(node.debts.data(), std::exchange(node.debts_size, 0));
-  if (key) {
-    std::array<sketch::CategoryCount, kDebtsMax> hashed;
-    for (size_t i = 0; i < debts.size(); ++i) hashed[i] = {HashOf(debts[i]), debts[i].owed};
-    node.sketches.categories.AddAll({hashed.data(), debts.size()});
-  }
-  for (const Debt& debt : debts) Pay(node, debt);
-}
-
-// To everything but the categories.
-inline void Profiler::State::Pay(Node& node, const Debt& debt) {
-  switch (debt.type) {
-    case '"':
-      node.counts.strings += debt.owed;
-      CountLength(node, debt.size, debt.owed);
-      return CountFormats(node, sketch::FormatsOf(TextOf(debt)), debt.owed);
-    case 'S':
-      node.counts.strings += debt.owed;
-      CountLength(node, debt.size, debt.owed);
-      return CountFormats(node, static_cast<sketch::FormatSet>(debt.high), debt.owed);
-    case 'd':
-      node.counts.floats += debt.owed;
-      return node.sketches.numbers.Add(std::bit_cast<double>(debt.low), debt.owed);
-    case 'l':
-      node.counts.integers += debt.owed;
-      return node.sketches.numbers.Add(static_cast<double>(static_cast<int64_t>(debt.low)), debt.owed);
-    default:
-      node.counts.integers += debt.owed;
-      return node.sketches.numbers.Add(static_cast<double>(debt.low), debt.owed);
-  }
-}
-
-inline uint64_t Profiler::State::HashOf(const Debt& debt) const {
-  switch (debt.type) {
-    case '"':
-      return SipHash13Tagged(*key, 's', TextOf(debt));
-    case 'S':
-      return debt.low;
-    case 'd':
-      return HashNumber(*key, std::bit_cast<double>(debt.low));
-    case 'l':
-      return HashInteger(*key, static_cast<int64_t>(debt.low));
-    default:
-      return HashUnsigned(*key, debt.low);
-  }
-}
-
 void Profiler::State::PayAll(Node& node) {
-  for (Debt& recent : node.recent) {
-    if (recent.owed > 0) Postpone(node, recent);
-    recent = {};
-  }
-  PayDebts(node);
-  node.counts.documents += std::exchange(node.documents, 0);
-  for (size_t length = 0; length < kCountedLengths; ++length) {
-    uint64_t& count = node.lengths[length];
-    if (count > 0) node.sketches.string_bytes.Add(static_cast<double>(length), std::exchange(count, 0));
-  }
+  if (node.values != nullptr) node.values->Pay(key, node.summary, /*all=*/true);
+  FieldCounts& counts = node.summary.counts;
+  counts.documents += std::exchange(node.documents, 0);
+  counts.nulls += std::exchange(node.nulls, 0);
+  counts.falses += std::exchange(node.falses, 0);
+  counts.trues += std::exchange(node.trues, 0);
+}
+
+void Profiler::State::RestartSerials() {
+  document_serial = 1;
+  object_serial = 0;
+  for (size_t i = 0; i < nodes_size; ++i) NodeAt(i).document_serial = NodeAt(i).object_serial = 0;
 }
 
 Profiler::Profiler(const Limits& limits, std::optional<HashKey> key)
@@ -542,12 +442,14 @@ void Profiler::SetHashKey(const HashKey& key) {
   if (state_->key == key) return;
   for (size_t i = 0; i < state_->nodes_size; ++i) {
     state_->PayAll(state_->NodeAt(i));
-    state_->NodeAt(i).sketches.categories = {};
+    state_->NodeAt(i).summary.categories = {};
   }
   state_->key = key;
 }
 
-bool Profiler::empty() const { return state_->root->documents == 0 && state_->root->counts.documents == 0; }
+bool Profiler::empty() const {
+  return state_->root->documents == 0 && state_->root->summary.counts.documents == 0;
+}
 
 Fields Profiler::Take() {
   State& state = *state_;
@@ -560,16 +462,14 @@ Fields Profiler::Take() {
   }
   Fields fields;
   for (Node* node : state.by_path) {
-    if (node->documents == 0 && node->counts.documents == 0) continue;
+    if (node->documents == 0 && node->summary.counts.documents == 0) continue;
     state.PayAll(*node);
-    FieldSummary& field =
-        fields.emplace_hint(fields.end(), node->path, std::exchange(node->sketches, {}))->second;
-    FieldCounts counts = std::exchange(node->counts, {});
+    FieldCounts& counts = node->summary.counts;
     for (const uint64_t of_type : {counts.nulls, counts.falses, counts.trues, counts.integers, counts.floats,
                                    counts.strings, counts.objects, counts.arrays}) {
       counts.seen = AddSaturating(counts.seen, of_type);
     }
-    field.counts = counts;
+    fields.emplace_hint(fields.end(), node->path, std::exchange(node->summary, {}));
   }
   return fields;
 }

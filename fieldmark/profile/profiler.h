@@ -10,7 +10,7 @@
 // `cut`.
 //
 // Cost: Observe allocates nothing once the shapes are known and its sketches are full; O(values) time. A
-// field takes about 3 KiB beside its sketches. Not safe for use by several threads at once.
+// field takes 1 KiB, with values 2 KiB, beside its sketches. Not safe for use by several threads at once.
 #pragma once
 
 #include <memory>

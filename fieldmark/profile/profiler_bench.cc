@@ -4,116 +4,61 @@
 #include <benchmark/benchmark.h>
 #include <time.h>
 
-#include <random>
 #include <string>
 #include <vector>
 
 #include "fieldmark/profile/profiler.h"
+#include "fieldmark/profile/sample_bodies.h"
 
 namespace fieldmark::profile {
 namespace {
 
-constexpr size_t kBodies = 1'024;
-
-class Orders {
- public:
-  explicit Orders(size_t items) : random_(1) {
-    for (size_t i = 0; i < kBodies; ++i) bodies.push_back(Order(items));
-  }
-
-  std::vector<std::string> bodies;
-  size_t leaves = 0;  // of all bodies together
-
- private:
-  size_t Pick(size_t n) { return random_() % n; }
-  std::string Hex(size_t digits) {
-    std::string text;
-    for (size_t i = 0; i < digits; ++i) text += "0123456789abcdef"[Pick(16)];
-    return text;
-  }
-  std::string One(const std::vector<std::string>& of) { return of[Pick(of.size())]; }
-  std::string Member(const std::string& name, const std::string& value) {
-    ++leaves;
-    return "\"" + name + "\":" + value;
-  }
-  std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
-
-  std::string Item() {
-    return "{" + Member("sku", Quoted("SKU-" + std::to_string(10'000 + Pick(5'000)))) + "," +
-           Member("quantity", std::to_string(1 + Pick(4))) + "," +
-           Member("price", std::to_string(1 + Pick(200)) + "." + std::to_string(10 + Pick(90))) + "," +
-           Member("gift", Pick(10) == 0 ? "true" : "false") + "}";
-  }
-  std::string Order(size_t items) {
-    std::string body = "{" + Member("id", Quoted(Hex(8) + "-" + Hex(4) + "-" + Hex(4) + "-" + Hex(12))) +
-                       "," + Member("number", std::to_string(1'000'000 + Pick(1'000'000))) + "," +
-                       Member("status", Quoted(One({"new", "paid", "shipped", "cancelled"}))) + "," +
-                       Member("created_at", Quoted("2026-11-" + std::to_string(10 + Pick(20)) +
-                                                   "T10:" + std::to_string(10 + Pick(50)) + ":00Z")) +
-                       ",";
-    body +=
-        "\"customer\":{" + Member("name", Quoted(One({"Anna", "Ben", "Cem", "Dora"}) + " " + Hex(6))) + "," +
-        Member("email", Quoted(Hex(8) + "@example.com")) + "," +
-        Member("phone",
-               Pick(100) == 0 ? "null" : Quoted("+49 30 " + std::to_string(1'000'000 + Pick(9'000'000)))) +
-        "," + Member("vip", Pick(20) == 0 ? "true" : "false") + ",\"address\":{" +
-        Member("street", Quoted("Street " + std::to_string(Pick(200)))) + "," +
-        Member("city", Quoted(One({"Berlin", "Hamburg", "Munich", "Cologne", "Frankfurt"}))) + "," +
-        Member("zip", Quoted(std::to_string(10'000 + Pick(80'000)))) + "," +
-        Member("country", Quoted(One({"DE", "AT", "CH"}))) + "}},\"items\":[";
-    for (size_t i = 0; i < items; ++i) body += (i == 0 ? "" : ",") + Item();
-    body += "],";
-    if (Pick(3) == 0) body += Member("coupon", Quoted(One({"SPRING", "WELCOME10"}))) + ",";
-    body += Member("currency", Quoted("EUR")) + "," + Member("total", std::to_string(Pick(1'000)) + ".5") +
-            "," + Member("note", "null") + "}";
-    return body;
-  }
-
-  std::mt19937_64 random_;
-};
+// As many as stay in the caches beside the rest, few enough of the large ones.
+SampleBodies Bodies(const benchmark::State& state) {
+  const auto bytes = static_cast<size_t>(state.range(0));
+  return SampleBodies(bytes, bytes <= 1'000 ? 1'024 : (1u << 20) / bytes);
+}
 
 HashKey Key() { return *HashKey::FromHex("000102030405060708090a0b0c0d0e0f"); }
 
-void Report(benchmark::State& state, const Orders& orders) {
-  const double leaves = static_cast<double>(orders.leaves) / kBodies;
-  state.counters["leaves"] = leaves;
-  state.counters["bytes"] = static_cast<double>(orders.bodies[0].size());
-  state.counters["leaf_ns"] = benchmark::Counter(leaves * static_cast<double>(state.iterations()),
+void Report(benchmark::State& state, const SampleBodies& bodies) {
+  state.counters["leaves"] = bodies.leaves();
+  state.counters["leaf_ns"] = benchmark::Counter(bodies.leaves() * static_cast<double>(state.iterations()),
                                                  benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 void BM_Read(benchmark::State& state) {
-  const Orders orders(static_cast<size_t>(state.range(0)));
+  const SampleBodies bodies = Bodies(state);
   json::Reader reader;
   size_t next = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(reader.Read(orders.bodies[next++ % kBodies]));
-  Report(state, orders);
+  for (auto _ : state) benchmark::DoNotOptimize(reader.Read(bodies[next++]));
+  Report(state, bodies);
 }
 
 void BM_ReadLenient(benchmark::State& state) {
-  const Orders orders(static_cast<size_t>(state.range(0)));
+  const SampleBodies bodies = Bodies(state);
   json::Reader reader;
   size_t next = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(reader.ReadLenient(orders.bodies[next++ % kBodies]));
-  Report(state, orders);
+  for (auto _ : state) benchmark::DoNotOptimize(reader.ReadLenient(bodies[next++]));
+  Report(state, bodies);
 }
 
 void BM_ReadAndProfile(benchmark::State& state) {
-  const Orders orders(static_cast<size_t>(state.range(0)));
+  const SampleBodies bodies = Bodies(state);
   json::Reader reader;
   Profiler profiler({}, Key());
   size_t next = 0;
-  for (auto _ : state) profiler.Observe(reader.Read(orders.bodies[next++ % kBodies]));
-  Report(state, orders);
+  for (auto _ : state) profiler.Observe(reader.Read(bodies[next++]));
+  Report(state, bodies);
 }
 
 void BM_ReadAndProfileUnhashed(benchmark::State& state) {
-  const Orders orders(static_cast<size_t>(state.range(0)));
+  const SampleBodies bodies = Bodies(state);
   json::Reader reader;
   Profiler profiler;
   size_t next = 0;
-  for (auto _ : state) profiler.Observe(reader.Read(orders.bodies[next++ % kBodies]));
-  Report(state, orders);
+  for (auto _ : state) profiler.Observe(reader.Read(bodies[next++]));
+  Report(state, bodies);
 }
 
 // Of this thread alone, so that a busy machine does not count; about 0.2 µs a call.
@@ -125,7 +70,7 @@ double ThreadSeconds() {
 
 // What reading alone costs when the application has used the caches since.
 void BM_ReadCold(benchmark::State& state) {
-  const Orders orders(static_cast<size_t>(state.range(0)));
+  const SampleBodies bodies = Bodies(state);
   json::Reader reader;
   std::vector<char> others(2u << 20);
   size_t next = 0;
@@ -134,21 +79,21 @@ void BM_ReadCold(benchmark::State& state) {
     benchmark::DoNotOptimize(others.data());
     benchmark::ClobberMemory();
     const double begin = ThreadSeconds();
-    benchmark::DoNotOptimize(reader.Read(orders.bodies[next++ % kBodies]));
+    benchmark::DoNotOptimize(reader.Read(bodies[next++]));
     state.SetIterationTime(ThreadSeconds() - begin);
   }
-  Report(state, orders);
+  Report(state, bodies);
 }
 
 // As many profilers as a service has routes, all warm, and 2 MiB of the application's own memory touched
 // between bodies.
 void BM_ReadAndProfileCold(benchmark::State& state) {
-  const Orders orders(static_cast<size_t>(state.range(0)));
+  const SampleBodies bodies = Bodies(state);
   json::Reader reader;
   std::vector<Profiler> profilers;
   for (int i = 0; i < 64; ++i) {
     profilers.emplace_back(Limits{}, Key());
-    for (const std::string& body : orders.bodies) profilers.back().Observe(reader.Read(body));
+    for (const std::string& body : bodies.all()) profilers.back().Observe(reader.Read(body));
   }
   std::vector<char> others(2u << 20);
   size_t next = 0;
@@ -157,33 +102,35 @@ void BM_ReadAndProfileCold(benchmark::State& state) {
     benchmark::DoNotOptimize(others.data());
     benchmark::ClobberMemory();
     const double begin = ThreadSeconds();
-    profilers[next % profilers.size()].Observe(reader.Read(orders.bodies[next % kBodies]));
+    profilers[next % profilers.size()].Observe(reader.Read(bodies[next]));
     state.SetIterationTime(ThreadSeconds() - begin);
     ++next;
   }
-  Report(state, orders);
+  Report(state, bodies);
 }
 
 void BM_Take(benchmark::State& state) {
-  const Orders orders(static_cast<size_t>(state.range(0)));
+  const SampleBodies bodies = Bodies(state);
   json::Reader reader;
   Profiler profiler({}, Key());
   size_t next = 0;
   for (auto _ : state) {
     state.PauseTiming();
-    for (int i = 0; i < 100; ++i) profiler.Observe(reader.Read(orders.bodies[next++ % kBodies]));
+    for (int i = 0; i < 100; ++i) profiler.Observe(reader.Read(bodies[next++]));
     state.ResumeTiming();
     benchmark::DoNotOptimize(profiler.Take());
   }
 }
 
-BENCHMARK(BM_Read)->Arg(4)->Arg(100);
-BENCHMARK(BM_ReadLenient)->Arg(4)->Arg(100);
-BENCHMARK(BM_ReadAndProfile)->Arg(4)->Arg(100);
-BENCHMARK(BM_ReadAndProfileUnhashed)->Arg(4)->Arg(100);
-BENCHMARK(BM_ReadCold)->Arg(4)->UseManualTime()->Iterations(20'000);
-BENCHMARK(BM_ReadAndProfileCold)->Arg(4)->UseManualTime()->Iterations(20'000);
-BENCHMARK(BM_Take)->Arg(4)->Iterations(2'000);
+#define FM_ALL_SIZES ->Arg(156)->Arg(844)->Arg(4'096)->Arg(20'480)
+#define FM_COLD FM_ALL_SIZES->UseManualTime()->MinTime(0.2)
+BENCHMARK(BM_Read) FM_ALL_SIZES;
+BENCHMARK(BM_ReadLenient) FM_ALL_SIZES;
+BENCHMARK(BM_ReadAndProfile) FM_ALL_SIZES;
+BENCHMARK(BM_ReadAndProfileUnhashed) FM_ALL_SIZES;
+BENCHMARK(BM_ReadCold) FM_COLD;
+BENCHMARK(BM_ReadAndProfileCold) FM_COLD;
+BENCHMARK(BM_Take)->Arg(844)->Iterations(2'000);
 
 }  // namespace
 }  // namespace fieldmark::profile

@@ -397,8 +397,28 @@ TEST(ProfilerTest, TimesIsTheSameAsCallingItThatOften) {
   ExpectSame(once.Take(), often.Take(), "times");
 }
 
-// Texts that differ in their length alone, numbers that share their bits: all through the cache of recent
-// values.
+// A field whose values come back, no longer do, and do again: all ways that a value may take to the sketches.
+TEST(ProfilerTest, ValuesMayComeBackAndStopToAndComeBack) {
+  std::mt19937_64 random(12);
+  Profiler profiler(Limits{}, kKey);
+  NaiveProfiler twin;
+  const auto observe = [&](uint64_t distinct) {
+    const std::string n = std::to_string(random() % distinct);
+    const std::string body = R"({"text":"v)" + n + R"(","long":"at least seventeen bytes )" + n +
+                             R"(","number":)" + n + R"(,"either":)" + (random() % 2 ? n : "\"" + n + "\"") +
+                             "}";
+    Observe(profiler, body);
+    twin.Observe(body);
+  };
+  for (int i = 0; i < 500; ++i) observe(12);
+  for (int i = 0; i < 7'000; ++i) observe(100'000);
+  for (int i = 0; i < 500; ++i) observe(12);
+  for (int i = 0; i < 500; ++i) observe(40);
+  ExpectSame(profiler.Take(), twin.fields(), "values");
+}
+
+// Texts that differ in their length alone, numbers that share their bits: all through the table of those that
+// come back.
 TEST(ProfilerTest, ValuesThatLookAlikeAreToldApart) {
   std::vector<std::string> documents;
   for (int round = 0; round < 3; ++round) {

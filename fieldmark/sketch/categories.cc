@@ -151,13 +151,28 @@ void Categories::Add(uint64_t hash, uint64_t times) {
 }
 
 void Categories::AddAll(std::span<const CategoryCount> group) {
-  if (overflowed()) {
-    for (const CategoryCount& each : group) {
-      __builtin_prefetch(&registers_[RegisterOf(each.hash)], 1);
-      __builtin_prefetch(&cells_[CellOf(each.hash)], 1);
-    }
+  if (!overflowed()) {
+    for (const CategoryCount& each : group) Add(each.hash, each.count);
+    return;
   }
-  for (const CategoryCount& each : group) Add(each.hash, each.count);
+  uint64_t* const cells = cells_.data();
+  uint8_t* const registers = registers_.data();
+  for (const CategoryCount& each : group) {
+    __builtin_prefetch(&registers[RegisterOf(each.hash)], 1);
+    __builtin_prefetch(&cells[CellOf(each.hash)], 1);
+  }
+  for (const CategoryCount& each : group) {
+    if (each.hash <= entries_.back().hash) {
+      Add(each.hash, each.count);
+      continue;
+    }
+    total_ = AddSaturating(total_, each.count);
+    uint64_t& cell = cells[CellOf(each.hash)];
+    cell = AddSaturating(cell, each.count);
+    if (each.count == 0) continue;
+    uint8_t& rank = registers[RegisterOf(each.hash)];
+    rank = std::max(rank, RankOf(each.hash));
+  }
 }
 
 void Categories::Merge(const Categories& other) {

@@ -92,6 +92,23 @@ TEST(Categories, TheSmallestAndTheLargestHashAreValuesLikeOthers) {
   EXPECT_EQ(found.registers()[2047], 1);
 }
 
+TEST(Categories, AddingAGroupIsAddingEach) {
+  std::mt19937_64 random(22);
+  for (const uint64_t distinct : {3u, 64u, 65u, 5'000u}) {
+    Categories together;
+    Categories apart;
+    for (int round = 0; round < 100; ++round) {
+      std::vector<CategoryCount> group(random() % 30);
+      for (CategoryCount& each : group) {
+        each = {(random() % distinct + 1) * 0x9E37'79B9'7F4A'7C15, random() % 3};
+        apart.Add(each.hash, each.count);
+      }
+      together.AddAll(group);
+      ASSERT_EQ(together, apart) << distinct;
+    }
+  }
+}
+
 TEST(Categories, MergingIsTheSameOverAnyPartitionInAnyOrder) {
   std::mt19937_64 random(43);
   for (int round = 0; round < 400; ++round) {

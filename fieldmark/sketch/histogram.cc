@@ -202,20 +202,51 @@ void Histogram::Add(double value, uint64_t times) {
   max_ = count_ == 0 ? value : std::max(max_, value);
   count_ = AddSaturating(count_, times);
   if (!concealed_) sum_.Add(std::clamp(value * static_cast<double>(times), -kLargest, kLargest));
+  Count(value, times);
+  if (concealed_) RoundOutwards();
+}
+
+void Histogram::AddAll(std::span<const WeightedValue> group) {
+  // A handful of terms added without care lose a few bits of Σ|x|, far less than Sum promises to keep, unless
+  // they leave the range.
+  constexpr size_t kGroupMax = 64;
+  double sum = 0;
+  double low = min_;
+  double high = max_;
+  uint64_t times = 0;
+  bool plain = count_ > 0 && !concealed_ && group.size() <= kGroupMax;
+  for (const WeightedValue& each : group) {
+    plain = plain && each.times > 0;
+    sum += each.value * static_cast<double>(each.times);
+    low = std::min(low, each.value);
+    high = std::max(high, each.value);
+    times = AddSaturating(times, each.times);
+  }
+  if (!plain || !std::isfinite(sum)) {
+    for (const WeightedValue& each : group) Add(each.value, each.times);
+    return;
+  }
+  min_ = low + 0.0;
+  max_ = high + 0.0;
+  count_ = AddSaturating(count_, times);
+  sum_.Add(sum);
+  for (const WeightedValue& each : group) Count(each.value, each.times);
+}
+
+inline void Histogram::Count(double value, uint64_t times) {
   if (value == 0) {
     zero_count_ = AddSaturating(zero_count_, times);
-  } else {
-    const int32_t index = BucketIndex(std::abs(value)) >> (kScaleMax - scale_);
-    if (value < 0) {
-      AddTo(negative_, index, times);
-    } else if (last_ < positive_.size() && positive_[last_].index == index) {
-      positive_[last_].count = AddSaturating(positive_[last_].count, times);
-    } else {
-      last_ = AddTo(positive_, index, times);
-    }
-    Normalize();
+    return;
   }
-  if (concealed_) RoundOutwards();
+  const int32_t index = BucketIndex(std::abs(value)) >> (kScaleMax - scale_);
+  if (value < 0) {
+    AddTo(negative_, index, times);
+  } else if (last_ < positive_.size() && positive_[last_].index == index) {
+    positive_[last_].count = AddSaturating(positive_[last_].count, times);
+  } else {
+    last_ = AddTo(positive_, index, times);
+  }
+  Normalize();
 }
 
 void Histogram::Merge(const Histogram& other) {

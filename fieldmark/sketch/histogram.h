@@ -29,6 +29,11 @@ struct HistogramBucket {
   bool operator==(const HistogramBucket&) const = default;
 };
 
+struct WeightedValue {
+  double value = 0;
+  uint64_t times = 0;
+};
+
 // Invariants (checked by Decode):
 //  1. Each side is sorted by index, without duplicates, without zero counts.
 //  2. Both sides have one scale, in [kScaleMin, kScaleMax]: the largest at which either has ≤ kBucketsMax.
@@ -44,6 +49,8 @@ class Histogram {
 
   // Adds `value` `times` times. `value` must be finite: callers count NaN and infinities elsewhere.
   void Add(double value, uint64_t times = 1);
+  // The same for each of a small group, in less time; the fetches of the memory that they need overlap.
+  void AddAll(std::span<const WeightedValue> group);
   void Merge(const Histogram& other);
 
   bool empty() const { return count_ == 0; }
@@ -88,6 +95,7 @@ class Histogram {
   }
 
  private:
+  void Count(double value, uint64_t times);  // into its bucket
   void Normalize();
   void DownscaleTo(int scale);
   // Sets min and max to the outer edges of the outermost buckets.

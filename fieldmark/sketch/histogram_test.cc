@@ -315,6 +315,32 @@ Histogram MergeRandomly(std::mt19937_64& random, std::vector<Histogram> parts) {
   return parts.empty() ? Histogram() : parts[0];
 }
 
+TEST(Histogram, AddingAGroupIsAddingEach) {
+  std::mt19937_64 random(21);
+  const double odd[] = {0.0, -0.0, 1e308, -1e308, 5e-324, 1.5, -7};
+  for (int round = 0; round < 200; ++round) {
+    Histogram together;
+    Histogram apart;
+    for (int group = 0; group < 5; ++group) {
+      std::vector<WeightedValue> values(random() % 70);
+      for (WeightedValue& each : values) {
+        each.value =
+            random() % 8 == 0 ? odd[random() % std::size(odd)] : static_cast<double>(random() % 1'000);
+        each.times = random() % 5;
+        apart.Add(each.value, each.times);
+      }
+      together.AddAll(values);
+      if (round % 10 == 9 && group == 2) {
+        together.Conceal();
+        apart.Conceal();
+      }
+      ASSERT_EQ(together, apart) << round;
+      ASSERT_EQ(std::signbit(together.min()), std::signbit(apart.min())) << round;
+      ASSERT_EQ(std::signbit(together.max()), std::signbit(apart.max())) << round;
+    }
+  }
+}
+
 TEST(Histogram, MergingIsTheSameOverAnyPartitionInAnyOrder) {
   std::mt19937_64 random(29);
   for (int round = 0; round < 300; ++round) {
