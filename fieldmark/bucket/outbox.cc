@@ -110,7 +110,9 @@ Outbox::Outbox(BatchHeader identity, const OutboxOptions& options)
   options_.minutes_max = std::max<size_t>(options_.minutes_max, 1);
 }
 
-void Outbox::Add(const Buckets& buckets, uint64_t hash_key_id) { MergePending(buckets, hash_key_id); }
+void Outbox::Add(Buckets buckets, uint64_t hash_key_id) {
+  MergePending(std::move(buckets), hash_key_id);
+}
 
 void Outbox::MergePending(Buckets buckets, uint64_t hash_key_id) {
   if (hash_key_id == 0) {

@@ -27,7 +27,7 @@ class Outbox {
   // Merges what was recorded. Beyond `pending_bytes_max` the backlog coarsens: minutes become five minutes,
   // hours, days (recorded under the first minute of the stretch); no count is dropped. Hashed summaries
   // compare under one key only: when the key changes, those waiting under the former one are let go.
-  void Add(const Buckets& buckets, uint64_t hash_key_id);
+  void Add(Buckets buckets, uint64_t hash_key_id);
 
   // The bytes to send: the frozen batch again, or a new one frozen from pending. None when there is nothing
   // to say.

@@ -20,7 +20,6 @@ from fieldmark.transport import Sender
 
 FLUSH_SECONDS_MAX = 1.0  # at the end of a process, all together
 LOCK_SECONDS_MAX = 0.2  # of them, for what is under way in the extension
-HELD_BYTES_MAX = 16 << 20  # bodies of all requests in flight together
 SECONDS_BETWEEN_STARTS = 60.0
 
 
@@ -40,7 +39,6 @@ class Agent:
         self.recorder = _core.Recorder(self._settings.hash_key)
         self._faults = Faults()
         self.started = False
-        self.held_bytes = 0
         self.exit_seconds_left = FLUSH_SECONDS_MAX
         self.fork_lock = threading.Lock()
         self._start_lock = threading.Lock()
@@ -51,6 +49,11 @@ class Agent:
     def faults(self) -> int:
         """Of Fieldmark's own in this process, so far."""
         return self._faults.total
+
+    @property
+    def held_bytes(self) -> int:
+        """Of bodies that are kept while their requests run."""
+        return self.recorder.held_bytes
 
     def is_same_service(self, other: object) -> bool:
         """Whether what ``other`` counts is what this one would: two layers may differ in other settings."""

@@ -7,17 +7,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from time import perf_counter, time_ns
 from typing import Any
 
 from fieldmark import _core
 from fieldmark.agent import Agent, agent_for, orphaned, switch_off
-from fieldmark.bodies import Body
 from fieldmark.connection import Connection
-from fieldmark.errors import type_name
 from fieldmark.jobs import watch_background_tasks
 from fieldmark.logs import logger
-from fieldmark.routes import route_of
 from fieldmark.settings import SettingsError, resolve, service_name, working_folder
 
 Scope = MutableMapping[str, Any]
@@ -26,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_NONE = _core.BODY_NONE
+_MARK = "fieldmark.agent"  # in the scope of what is watched: two layers count nothing twice
 
 
 class FieldmarkMiddleware:
@@ -79,33 +75,39 @@ class FieldmarkMiddleware:
             switch_off()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "lifespan":
-            await self.app(scope, receive, send if self._disabled else self._flushing(scope, send))
-            return
-        if self._disabled or (kind != "http" and kind != "websocket"):
-            await self.app(scope, receive, send)
-            return
         agent = self._agent
-        if agent is None or not agent.started:
-            agent = self._begin(scope)
-        other = scope.get("fieldmark.agent")
-        if agent is None or (other is not None and agent.is_same_service(other)):  # two layers count nothing twice
+        if agent is None or not agent.started or scope["type"] != "http" or _MARK in scope:
+            if scope["type"] != "http":
+                await self._call_other(scope, receive, send)
+                return
+            agent = self._agent_for(scope)
+            if agent is None:
+                await self.app(scope, receive, send)
+                return
+        scope[_MARK] = agent
+        try:
+            exchange = _core.Exchange(agent, scope, receive, send)
+            receive, send = exchange.receive, exchange.send
+        except Exception as error:
+            agent.fault(error)
+            exchange = None
+        try:
+            await self.app(scope, receive, send)
+        except BaseException as error:
+            _finish(agent, exchange, error)
+            raise
+        _finish(agent, exchange, None)
+
+    async def _call_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """All that is no request of HTTP."""
+        kind = scope["type"]
+        if kind == "lifespan" and not self._disabled:
+            send = self._flushing(scope, send)
+        agent = self._agent_for(scope) if kind == "websocket" else None
+        if agent is None:
             await self.app(scope, receive, send)
             return
-        scope["fieldmark.agent"] = agent
-        if kind == "websocket":
-            await self._connect(agent, scope, receive, send)
-            return
-        exchange = _Exchange(agent, scope, receive, send)
-        try:
-            await self.app(scope, exchange.receive, exchange.send)
-        except BaseException as error:
-            exchange.finish(error)
-            raise
-        exchange.finish(None)
-
-    async def _connect(self, agent: Agent, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_MARK] = agent
         connection = Connection(agent, scope, send)
         try:
             await self.app(scope, receive, connection.send)
@@ -113,6 +115,18 @@ class FieldmarkMiddleware:
             connection.finish(error)
             raise
         connection.finish(None)
+
+    def _agent_for(self, scope: Scope) -> Agent | None:
+        """None when the scope is not ours to watch: we are switched off, or a layer outside of us does it already."""
+        if self._disabled:
+            return None
+        agent = self._agent
+        if agent is None or not agent.started:
+            agent = self._begin(scope)
+        other = scope.get(_MARK)
+        if agent is None or (other is not None and agent.is_same_service(other)):
+            return None
+        return agent
 
     def _begin(self, scope: Scope) -> Agent | None:
         """Starts watching in this process. None when that cannot be."""
@@ -157,126 +171,9 @@ async def _flush(agent: Agent) -> None:
         agent.fault(error)
 
 
-class _Exchange:
-    """One request and its response, as they pass."""
-
-    __slots__ = (
-        "_agent",
-        "_cancelled",
-        "_first_byte_s",
-        "_last_byte_s",
-        "_receive",
-        "_request",
-        "_request_complete",
-        "_response",
-        "_response_complete",
-        "_response_headers",
-        "_scope",
-        "_send",
-        "_started_s",
-        "_status",
-    )
-
-    def __init__(self, agent: Agent, scope: Scope, receive: Receive, send: Send) -> None:
-        self._started_s = perf_counter()
-        self._agent = agent
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._status = 0
-        self._first_byte_s = 0.0
-        self._last_byte_s = 0.0
-        self._cancelled = False
-        self._request: Body | None = None
-        self._request_complete = False
-        self._response: Body | None = None
-        self._response_complete = False
-        self._response_headers: Any = ()
-
-    async def receive(self) -> Message:
-        message = await self._receive()
+def _finish(agent: Agent, exchange: _core.Exchange | None, error: BaseException | None) -> None:
+    if exchange is not None:
         try:
-            if message["type"] == "http.request":
-                chunk = message.get("body")
-                if chunk:
-                    if self._request is None:
-                        self._request = Body(self._agent, self._scope["headers"])
-                    self._request.add(chunk)
-                self._request_complete = not message.get("more_body", False)
-            elif message["type"] == "http.disconnect" and not self._response_complete:
-                self._cancelled = True
-        except Exception as error:
-            self._agent.fault(error)
-        return message
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """What the server's own send returns, except for the end of the response, whose time is taken afterwards."""
-        try:
-            kind = message["type"]
-            if kind == "http.response.body":
-                # Read before it is passed on: a layer outside of us may compress it in place.
-                chunk = message.get("body")
-                if chunk and self._scope["method"] != "HEAD":  # of which the server sends no body on
-                    if self._response is None:
-                        self._response = Body(self._agent, self._response_headers)
-                    self._response.add(chunk)
-                if not message.get("more_body", False):
-                    return self._send_last(message)
-            elif kind == "http.response.start":
-                self._status = message["status"]
-                self._response_headers = message.get("headers", ())
-                self._first_byte_s = perf_counter()
-            elif kind == "http.response.pathsend":
-                self._response = Body(self._agent, self._response_headers)
-                self._response.skip()
-                return self._send_last(message)
-        except Exception as error:
-            self._agent.fault(error)
-        return self._send(message)
-
-    async def _send_last(self, message: Message) -> None:
-        await self._send(message)
-        if not self._cancelled:  # else a layer ends the response for a client that is gone
-            self._last_byte_s = perf_counter()
-            self._response_complete = True
-
-    def finish(self, error: BaseException | None) -> None:
-        """After the application returned or raised. Never raises."""
-        agent = self._agent
-        try:
-            exception = ""
-            if error is not None:
-                if isinstance(error, asyncio.CancelledError):
-                    self._cancelled = True
-                else:
-                    exception = type_name(error)
-                    if self._status == 0 and isinstance(error, Exception):
-                        self._status = 500  # what every server answers for an application that raised
-            route = route_of(self._scope)
-            if agent.filter is not None and agent.filter.leaves_out(route):
-                return
-            started_s = self._started_s
-            request, response = self._request, self._response
-            agent.recorder.record(
-                route,
-                self._status,
-                time_ns() // 1_000_000,
-                (self._first_byte_s - started_s) * 1000 if self._first_byte_s else -1.0,
-                (self._last_byte_s - started_s) * 1000 if self._last_byte_s else -1.0,
-                (perf_counter() - started_s) * 1000,
-                self._cancelled,
-                exception,
-                request.state_at_end(self._request_complete) if request is not None else _NONE,
-                request.content() if request is not None else b"",
-                request.size if request is not None else 0,
-                response.state_at_end(self._response_complete) if response is not None else _NONE,
-                response.content() if response is not None else b"",
-                response.size if response is not None else 0,
-            )
+            exchange.finish(error)
         except Exception as fault:
             agent.fault(fault)
-        finally:
-            if self._request is not None:
-                self._request.release()
-            if self._response is not None:
-                self._response.release()

@@ -14,30 +14,12 @@ _METHODS = frozenset(
 )
 
 
-# What a route was named, by the identity of the objects that named it, which are kept so that no other takes theirs.
-_names: dict[tuple[int, int, str], tuple[str, Any, Any]] = {}
-_NAMES_MAX = 4_096  # applications that make routes by the request exist
-
-
 def route_of(scope: Mapping[str, Any]) -> str:
-    """``POST /orders/{id}``, ``WEBSOCKET /feed``, or ``(unmatched)``."""
-    route = scope.get("route")
-    if route is None or "app_root_path" in scope:  # what a mount adds lies in the scope alone
-        return _name(scope)
-    context = scope.get("fastapi")
-    if context is not None:
-        context = context.get("effective_route_context")
-    key = (id(route), id(context), scope.get("method", WEBSOCKET))
-    known = _names.get(key)
-    if known is not None:
-        return known[0]
-    name = _name(scope)
-    if len(_names) < _NAMES_MAX:
-        _names[key] = (name, route, context)
-    return name
+    """``POST /orders/{id}``, ``WEBSOCKET /feed``, or ``(unmatched)``.
 
-
-def _name(scope: Mapping[str, Any]) -> str:
+    The extension remembers it by ``route``, ``fastapi``'s ``effective_route_context`` and ``method``, where there is no
+    ``app_root_path``: nothing else of the scope may then have a say.
+    """
     template = _template(scope)
     if template is None:
         return UNMATCHED

@@ -11,6 +11,7 @@
 namespace fieldmark::python {
 
 void BindRecorder(nanobind::module_& module);
+void BindExchange(nanobind::module_& module);
 void BindOutbox(nanobind::module_& module);
 void BindBatch(nanobind::module_& module);
 void BindProfile(nanobind::module_& module);

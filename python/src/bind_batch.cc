@@ -44,6 +44,9 @@ nb::dict RequestToDict(const RequestSummary& request) {
   out["first_byte"] = request.first_byte_ms.count();
   out["last_byte"] = request.last_byte_ms.count();
   out["app_return"] = request.app_return_ms.count();
+  out["first_byte_ms"] = request.first_byte_ms.sum().value_or(0);
+  out["last_byte_ms"] = request.last_byte_ms.sum().value_or(0);
+  out["app_return_ms"] = request.app_return_ms.sum().value_or(0);
   return out;
 }
 
@@ -87,7 +90,7 @@ nb::dict SubjectToDict(const SubjectSummary& subject) {
   return out;
 }
 
-// Counts of everything, by minute and subject; distributions and hashes only by their number.
+// Counts of everything, by minute and subject; of distributions their number, of durations their sum too.
 nb::dict ReadBatch(const nb::bytes& bytes) {
   const bucket::Batch batch = OrRaise(bucket::DecodeBatch(View(bytes)));
   const bucket::BatchHeader& header = batch.header;

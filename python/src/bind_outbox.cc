@@ -1,5 +1,5 @@
-// Merging and encoding release the GIL, so that the serving thread goes on meanwhile; a mutex, taken only
-// without the GIL, keeps two Python threads apart.
+// Draining, merging and encoding release the GIL, so that the serving thread goes on meanwhile; a mutex,
+// taken only without the GIL, keeps two Python threads apart.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -11,7 +11,7 @@
 
 #include "bind.h"
 #include "fieldmark/bucket/outbox.h"
-#include "fieldmark/bucket/recorder.h"
+#include "python/worker/worker_recorder.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -19,11 +19,10 @@ using namespace nb::literals;
 namespace fieldmark::python {
 namespace {
 
-using bucket::Buckets;
 using bucket::Instance;
 using bucket::Outbox;
-using bucket::Recorder;
 using bucket::Source;
+using worker::WorkerRecorder;
 
 Instance InstanceOf(const nb::bytes& bytes) {
   Instance instance;
@@ -45,13 +44,11 @@ class SharedOutbox {
  public:
   explicit SharedOutbox(bucket::BatchHeader identity) : outbox_(std::move(identity)) {}
 
-  // Needs the GIL to drain; merges without.
-  void Collect(Recorder& recorder) {
-    const uint64_t key_id = recorder.hash_key_id();
-    const Buckets buckets = recorder.Drain();
+  void Collect(WorkerRecorder& recorder) {
     const nb::gil_scoped_release unlocked;
+    WorkerRecorder::Drained drained = recorder.Drain();
     const std::lock_guard lock(mutex_);
-    outbox_.Add(buckets, key_id);
+    outbox_.Add(std::move(drained.buckets), drained.hash_key_id);
   }
 
   std::optional<std::pair<uint64_t, nb::bytes>> Freeze(UnixMs now) {

@@ -1,12 +1,11 @@
-// Every method holds the GIL throughout: a call costs less than releasing it, bodies are views of Python's
-// own bytes, and the GIL is what keeps the serving thread and the sending thread from using one recorder at
-// once.
+// Every method holds the GIL throughout: a call costs less than releasing it, and bodies are views of
+// Python's own bytes.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string_view.h>
 
 #include "bind.h"
-#include "fieldmark/bucket/recorder.h"
+#include "python/worker/worker_recorder.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -17,6 +16,7 @@ namespace {
 using bucket::Body;
 using bucket::BodyState;
 using bucket::Recorder;
+using worker::WorkerRecorder;
 
 HashKey Key(std::string_view hex) { return OrRaise(HashKey::FromHex(hex)); }
 
@@ -29,23 +29,34 @@ Body BodyOf(uint8_t state, const nb::bytes& bytes, uint64_t wire_bytes) {
   return {static_cast<BodyState>(state), View(bytes), wire_bytes};
 }
 
-void Record(Recorder& recorder, std::string_view route, uint16_t status, int64_t ended_unix_ms,
+void Record(WorkerRecorder& worker, std::string_view route, uint16_t status, int64_t ended_unix_ms,
             double first_byte_ms, double last_byte_ms, double app_return_ms, bool cancelled,
             std::string_view exception, uint8_t request_state, const nb::bytes& request,
             uint64_t request_wire_bytes, uint8_t response_state, const nb::bytes& response,
             uint64_t response_wire_bytes, uint64_t times) {
-  recorder.Record({.route = route,
-                   .status = status,
-                   .ended_unix_ms = ended_unix_ms,
-                   .first_byte_ms = first_byte_ms,
-                   .last_byte_ms = last_byte_ms,
-                   .app_return_ms = app_return_ms,
-                   .cancelled = cancelled,
-                   .exception = exception,
-                   .request = BodyOf(request_state, request, request_wire_bytes),
-                   .response = BodyOf(response_state, response, response_wire_bytes),
-                   .times = times});
+  const bucket::RequestEvent event{.route = route,
+                                   .status = status,
+                                   .ended_unix_ms = ended_unix_ms,
+                                   .first_byte_ms = first_byte_ms,
+                                   .last_byte_ms = last_byte_ms,
+                                   .app_return_ms = app_return_ms,
+                                   .cancelled = cancelled,
+                                   .exception = exception,
+                                   .request = BodyOf(request_state, request, request_wire_bytes),
+                                   .response = BodyOf(response_state, response, response_wire_bytes),
+                                   .times = times};
+  worker.Record([&](Recorder& recorder) { recorder.Record(event); });
 }
+
+// The recorder's method, called alone.
+template <auto method>
+struct Forward;
+template <class... Arguments, void (Recorder::*method)(Arguments...)>
+struct Forward<method> {
+  static void Call(WorkerRecorder& worker, Arguments... arguments) {
+    worker.Record([&](Recorder& recorder) { (recorder.*method)(arguments...); });
+  }
+};
 
 }  // namespace
 
@@ -57,28 +68,38 @@ void BindRecorder(nb::module_& module) {
   module.attr("BODY_NOT_CAPTURED") = static_cast<int>(BodyState::kNotCaptured);
   module.attr("BODY_BYTES_MAX") = Limits{}.body_bytes_max;
 
+  module.attr("HELD_BYTES_MAX") = worker::kHeldBytesMax;
+
   const nb::bytes none("", 0);
-  nb::class_<Recorder>(module, "Recorder")
+  nb::class_<WorkerRecorder>(module, "Recorder")
       .def(
           "__init__",
-          [](Recorder* self, std::optional<std::string_view> hash_key) {
+          [](WorkerRecorder* self, std::optional<std::string_view> hash_key) {
             std::optional<HashKey> key;
             if (hash_key) key = Key(*hash_key);
-            new (self) Recorder(Limits{}, key);
+            new (self) WorkerRecorder(key);
           },
           "hash_key"_a = nb::none())
       .def("record", &Record, "route"_a, "status"_a, "ended_unix_ms"_a, "first_byte_ms"_a = -1.0,
            "last_byte_ms"_a = -1.0, "app_return_ms"_a = -1.0, "cancelled"_a = false, "exception"_a = "",
            "request_state"_a = 0, "request"_a = none, "request_wire_bytes"_a = 0, "response_state"_a = 0,
            "response"_a = none, "response_wire_bytes"_a = 0, "times"_a = 1)
-      .def("watch", &Recorder::Watch, "from_unix_ms"_a, "to_unix_ms"_a)
-      .def("run", &Recorder::RecordRun, "job"_a, "ended_unix_ms"_a, "duration_ms"_a, "succeeded"_a)
-      .def("event", &Recorder::RecordEvent, "subject"_a, "kind"_a, "at_unix_ms"_a, "times"_a = 1)
-      .def("count_dropped", &Recorder::CountDropped, "at_unix_ms"_a, "times"_a = 1)
+      .def("watch", &Forward<&Recorder::Watch>::Call, "from_unix_ms"_a, "to_unix_ms"_a)
+      .def("run", &Forward<&Recorder::RecordRun>::Call, "job"_a, "ended_unix_ms"_a, "duration_ms"_a,
+           "succeeded"_a)
+      .def("event", &Forward<&Recorder::RecordEvent>::Call, "subject"_a, "kind"_a, "at_unix_ms"_a,
+           "times"_a = 1)
+      .def("count_dropped", &Forward<&Recorder::CountDropped>::Call, "at_unix_ms"_a, "times"_a = 1)
       .def(
-          "set_hash_key", [](Recorder& self, std::string_view hash_key) { self.SetHashKey(Key(hash_key)); },
+          "set_hash_key",
+          [](WorkerRecorder& self, std::string_view hash_key) {
+            const HashKey key = Key(hash_key);
+            const nb::gil_scoped_release unlocked;  // summaries are gathered
+            self.SetHashKey(key);
+          },
           "hash_key"_a)
-      .def_prop_ro("hash_key_id", &Recorder::hash_key_id);
+      .def_prop_ro("hash_key_id", &WorkerRecorder::hash_key_id)
+      .def_prop_ro("held_bytes", &WorkerRecorder::held_bytes);
 }
 
 }  // namespace fieldmark::python

@@ -12,4 +12,5 @@ NB_MODULE(_core, module) {
   fieldmark::python::BindOutbox(module);
   fieldmark::python::BindBatch(module);
   fieldmark::python::BindProfile(module);
+  fieldmark::python::BindExchange(module);
 }

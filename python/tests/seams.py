@@ -18,6 +18,7 @@ ELSEWHERE = (
     "_core.Profile",
     "_core.read_batch",
     "_core.Recorder.hash_key_id",
+    "_core.Recorder.held_bytes",
     "_core.Outbox.empty",
     "_core.Outbox.pending_minutes",
     "_core.Outbox.rejected_batches",

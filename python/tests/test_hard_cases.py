@@ -282,8 +282,8 @@ def test_a_layer_inside_that_compresses_does_not_hide_the_body(collector: Collec
 
 def test_no_more_is_unpacked_than_the_limit() -> None:
     at_limit = b"x" * bodies.UNPACKED_BYTES_MAX
-    assert bodies._unpacked(gzip.compress(at_limit)) == at_limit
-    assert bodies._unpacked(gzip.compress(at_limit + b"x")) is None
+    assert bodies.unpacked(gzip.compress(at_limit)) == at_limit
+    assert bodies.unpacked(gzip.compress(at_limit + b"x")) is None
 
 
 # ------------------------------------------------------------------ WebSockets

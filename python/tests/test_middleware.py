@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
 
-from fieldmark import FieldmarkMiddleware, agent, bodies
+from fieldmark import FieldmarkMiddleware, _core, agent
 from support import Collector, serving
 
 JSON = {"content-type": "application/json"}
@@ -404,16 +404,32 @@ def test_two_layers_count_a_request_once(collector: Collector, service: str) -> 
     assert collector.requests("GET /blocking/{number}") == {200: 1}
 
 
-def test_bodies_held_by_all_requests_together_are_limited(
-    collector: Collector, service: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bodies, "HELD_BYTES_MAX", 100)
-    with serving(watched(shop(), collector, service)) as base:
-        httpx.post(f"{base}/raw", content=b"[" + b" " * 200 + b"]", headers=JSON)
-        httpx.post(f"{base}/raw", content=b"[]", headers=JSON)
-    collector.wait_until(lambda c: c.requests("POST /raw") == {200: 2})
-    body = collector.body("POST /raw request")
-    assert (body["not_captured"], body["documents"]) == (1, 1)
+def test_bodies_held_by_all_requests_together_are_limited(collector: Collector, service: str) -> None:
+    whole = b"[" + b" " * (_core.BODY_BYTES_MAX - 2) + b"]"
+    fitting = _core.HELD_BYTES_MAX // len(whole)
+    all_arrived = asyncio.Event()
+    held: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        held.append(agent_of(service).held_bytes)
+        if len(held) > fitting:
+            all_arrived.set()
+        await all_arrived.wait()
+
+    wrapped = FieldmarkMiddleware(app, service=service, url=collector.url)
+    scope = {**HTTP, "headers": [(b"content-type", b"application/json")]}
+
+    async def together() -> None:
+        await asyncio.gather(
+            *(exchange(wrapped, [{"type": "http.request", "body": whole}], scope) for _ in range(fitting + 1))
+        )
+
+    asyncio.run(together())
+    collector.wait_until(lambda c: c.requests("(unmatched)") == {0: fitting + 1})
+    body = collector.body("(unmatched) request")
+    assert (body["not_captured"], body["documents"]) == (1, fitting)
+    assert max(held) == fitting * len(whole)
     assert agent_of(service).held_bytes == 0
 
 

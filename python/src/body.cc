@@ -1,0 +1,150 @@
+#include "body.h"
+
+#include <strings.h>
+
+#include <algorithm>
+
+#include "fieldmark/base/limits.h"
+#include "python_object.h"
+
+namespace fieldmark::python {
+namespace {
+
+using bucket::BodyState;
+using worker::WorkerRecorder;
+
+constexpr size_t kBodyBytesMax = Limits{}.body_bytes_max;
+
+bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+std::string_view Trimmed(std::string_view text) {
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Whatever the case of its letters; `lower` has lower ones.
+bool Is(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && strncasecmp(text.data(), lower.data(), lower.size()) == 0;
+}
+
+// `application/json` and what says it is JSON by its suffix; streams of many documents are not one.
+bool IsJson(std::string_view content_type) {
+  const std::string_view essence = Trimmed(content_type.substr(0, content_type.find(';')));
+  if (Is(essence, "application/json") || Is(essence, "text/json")) return true;
+  constexpr std::string_view kKind = "application/", kSuffix = "+json";
+  return essence.size() >= kKind.size() + kSuffix.size() && Is(essence.substr(0, kKind.size()), kKind) &&
+         Is(essence.substr(essence.size() - kSuffix.size()), kSuffix);
+}
+
+struct BodyHeaders {
+  std::string_view content_type;
+  std::string_view encoding;
+};
+
+// The last of each name, as servers have it.
+void Read(PyObject* pair, BodyHeaders& headers) {
+  if (!PyTuple_Check(pair) && !PyList_Check(pair)) return;
+  const bool is_tuple = PyTuple_Check(pair);
+  if ((is_tuple ? PyTuple_Size(pair) : PyList_Size(pair)) != 2) return;
+  const auto item = [&](Py_ssize_t i) {
+    return is_tuple ? PyTuple_GetItem(pair, i) : PyList_GetItem(pair, i);
+  };
+  const std::string_view name = BytesOf(item(0));
+  if (Is(name, "content-type")) headers.content_type = BytesOf(item(1));
+  if (Is(name, "content-encoding")) headers.encoding = BytesOf(item(1));
+}
+
+BodyHeaders HeadersOf(PyObject* headers) {
+  BodyHeaders found;
+  if (headers == nullptr) return found;
+  // Reading an iterator would take it away from the server.
+  if (PyList_Check(headers)) {
+    for (Py_ssize_t i = 0; i < PyList_Size(headers); ++i) Read(PyList_GetItem(headers, i), found);
+  } else if (PyTuple_Check(headers)) {
+    for (Py_ssize_t i = 0; i < PyTuple_Size(headers); ++i) Read(PyTuple_GetItem(headers, i), found);
+  }
+  return found;
+}
+
+}  // namespace
+
+void PassingBody::Begin(bool wanted, PyObject* headers) {
+  begun = true;
+  if (!wanted) return;
+  const BodyHeaders found = HeadersOf(headers);
+  const std::string_view coding = Trimmed(found.encoding);
+  packed = Is(coding, "gzip") || Is(coding, "x-gzip") || Is(coding, "deflate");
+  if (!IsJson(found.content_type)) {
+    state = BodyState::kNotJson;
+  } else {
+    const bool readable = packed || coding.empty() || Is(coding, "identity");
+    state = readable ? BodyState::kCaptured : BodyState::kCompressed;
+  }
+}
+
+bool PassingBody::Add(PyObject* chunk, WorkerRecorder& recorder) {
+  const Py_ssize_t length = PyObject_Size(chunk);
+  if (length < 0) return false;
+  const auto size = static_cast<size_t>(length);
+  wire_bytes += size;
+  if (state != BodyState::kCaptured) return true;
+  if (wire_bytes > kBodyBytesMax || !recorder.Hold(size)) {
+    Skip(recorder);
+    return true;
+  }
+  held_bytes += size;
+  Owned piece = PyBytes_CheckExact(chunk) ? Owned::Of(chunk) : Owned(PyBytes_FromObject(chunk));
+  if (!piece) return false;
+  if (first == nullptr) {
+    first = piece.release();
+    return true;
+  }
+  if (rest == nullptr) rest = PyList_New(0);
+  return rest != nullptr && PyList_Append(rest, piece.get()) == 0;
+}
+
+void PassingBody::Skip(WorkerRecorder& recorder) {
+  if (state == BodyState::kCaptured) state = BodyState::kNotCaptured;
+  Release(recorder);
+}
+
+bool PassingBody::AtEnd(bool complete, std::string& joined, bucket::Body& body) {
+  if (state == BodyState::kCaptured && !complete) state = BodyState::kNotCaptured;
+  std::string_view content;
+  if (state == BodyState::kCaptured && first != nullptr) {
+    content = BytesOf(first);
+    if (rest != nullptr) {
+      joined.reserve(held_bytes);
+      joined.append(content);
+      for (Py_ssize_t i = 0; i < PyList_Size(rest); ++i) joined.append(BytesOf(PyList_GetItem(rest, i)));
+      content = joined;
+    }
+    if (packed) {
+      const Owned module(PyImport_ImportModule("fieldmark.bodies"));
+      if (!module) return false;
+      const Owned as_object(
+          PyBytes_FromStringAndSize(content.data(), static_cast<Py_ssize_t>(content.size())));
+      if (!as_object) return false;
+      const Owned unpacked(PyObject_CallMethod(module.get(), "unpacked", "O", as_object.get()));
+      if (!unpacked) return false;
+      if (PyBytes_Check(unpacked.get())) {
+        joined = BytesOf(unpacked.get());
+        content = joined;
+      } else {
+        state = BodyState::kCompressed;
+        content = {};
+      }
+    }
+  }
+  body = {state, content, wire_bytes};
+  return true;
+}
+
+void PassingBody::Release(WorkerRecorder& recorder) {
+  recorder.Release(std::exchange(held_bytes, 0));
+  Py_CLEAR(first);
+  Py_CLEAR(rest);
+}
+
+}  // namespace fieldmark::python

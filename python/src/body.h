@@ -1,0 +1,37 @@
+// A body on its way past: its pieces are kept, not copied, while they may be profiled. All need the GIL.
+#pragma once
+
+#include <Python.h>
+
+#include <cstdint>
+#include <string>
+
+#include "fieldmark/bucket/recorder.h"
+#include "python/worker/worker_recorder.h"
+
+namespace fieldmark::python {
+
+// Zeroes are a body of which nothing has passed yet.
+struct PassingBody {
+  bool begun;               // a piece of it has passed
+  bucket::BodyState state;  // kNone before Begin
+  bool packed;              // captured, and to be unpacked at the end
+  uint64_t wire_bytes;      // that passed
+  size_t held_bytes;        // of the recorder's
+  PyObject* first;          // bytes; most bodies come in one piece
+  PyObject* rest;           // a list of the bytes that follow, or null
+
+  // Decides by the headers, a list or tuple of pairs or null, what is to become of the body; nothing when
+  // bodies are not `wanted`.
+  void Begin(bool wanted, PyObject* headers);
+  // False with an exception when it failed; the piece is then counted and not kept.
+  bool Add(PyObject* chunk, worker::WorkerRecorder& recorder);
+  // Not to be profiled after all.
+  void Skip(worker::WorkerRecorder& recorder);
+  // What came of it, in `joined` where it was packed or in pieces. False with an exception when it failed.
+  bool AtEnd(bool complete, std::string& joined, bucket::Body& body);
+  // Lets go of what is kept.
+  void Release(worker::WorkerRecorder& recorder);
+};
+
+}  // namespace fieldmark::python
