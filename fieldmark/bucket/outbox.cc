@@ -9,8 +9,13 @@ namespace {
 
 constexpr std::array<Minute, 3> kCoarserSteps = {5, 60, 24 * 60};
 
-// No limit on a batch's memory is lower: about one subject with a few fields.
+// About one subject with a few fields: no limit on a batch's memory is lower, except that of one part a
+// batch.
 constexpr size_t kBatchMemoryFloor = 4096;
+
+// Refusals after which a batch that cannot be smaller is set aside: taste. A server that is being
+// upgraded may refuse once or twice what it takes a minute later.
+constexpr size_t kRefusalsMax = 4;
 
 Minute StretchStart(Minute minute, Minute step) {
   const Minute into = minute % step;
@@ -30,6 +35,19 @@ size_t MemoryBytes(const Buckets& buckets) {
   size_t bytes = 0;
   for (const auto& [minute, bucket] : buckets) bytes += MemoryBytes(bucket);
   return bytes;
+}
+
+uint64_t RecordsOf(const Buckets& buckets) {
+  uint64_t records = 0;
+  for (const auto& [minute, bucket] : buckets) {
+    for (const auto& [name, subject] : bucket) {
+      if (subject.request) records += subject.request->count();
+      if (subject.body) records += subject.body->documents;
+      if (subject.run) records += subject.run->started;
+      for (const auto& [kind, times] : subject.events) records += times;
+    }
+  }
+  return records;
 }
 
 void DropHashed(Buckets& buckets) {
@@ -110,9 +128,7 @@ Outbox::Outbox(BatchHeader identity, const OutboxOptions& options)
   options_.minutes_max = std::max<size_t>(options_.minutes_max, 1);
 }
 
-void Outbox::Add(Buckets buckets, uint64_t hash_key_id) {
-  MergePending(std::move(buckets), hash_key_id);
-}
+void Outbox::Add(Buckets buckets, uint64_t hash_key_id) { MergePending(std::move(buckets), hash_key_id); }
 
 void Outbox::MergePending(Buckets buckets, uint64_t hash_key_id) {
   if (hash_key_id == 0) {
@@ -182,9 +198,12 @@ void Outbox::Answer(int http_status) {
     return;
   }
   DropFrozen();
+  if (pending_.empty()) refusals_ = 0;
+  // While something is refused the size stays: it is being halved to find what.
+  if (refusals_ > 0) return;
   // By an eighth, so that a server's limit is met by a refusal in six batches and not by every second one.
   if (batch_memory_max_ < options_.pending_bytes_max) {
-    batch_memory_max_ += batch_memory_max_ / 8;
+    batch_memory_max_ = std::max(batch_memory_max_ + batch_memory_max_ / 8, kBatchMemoryFloor);
   } else {
     batch_memory_max_ = SIZE_MAX;
   }
@@ -192,11 +211,22 @@ void Outbox::Answer(int http_status) {
 
 void Outbox::Reject(bool too_large) {
   ++rejected_batches_;
-  if (too_large) batch_memory_max_ = std::max(frozen_memory_ / 2, kBatchMemoryFloor);
   if (earlier_attempt_unanswered_) {
     ++uncertain_batches_;
-    DropFrozen();
-    return;
+    return Lose("uncertain");
+  }
+  const bool alone = batch_memory_max_ == 0;
+  if (!too_large || alone) ++refusals_;
+  if (refusals_ >= kRefusalsMax && alone) {
+    ++refused_batches_;
+    refusals_ = 0;
+    return Lose("refused");
+  }
+  // A first refusal may be of what the server cannot take now; a second says that something in it is wrong.
+  if (too_large || refusals_ > 1) {
+    const bool at_floor = batch_memory_max_ <= kBatchMemoryFloor;
+    const size_t half = std::min(frozen_memory_, batch_memory_max_) / 2;
+    batch_memory_max_ = at_floor ? 0 : std::max(half, kBatchMemoryFloor);
   }
   Buckets thawed = std::move(frozen_->buckets);
   const uint64_t key_id = frozen_->header.hash_key_id;
@@ -204,6 +234,16 @@ void Outbox::Reject(bool too_large) {
   // A key that came in the meantime is the one to keep.
   const bool key_is_former = pending_key_id_ != 0 && key_id != pending_key_id_;
   MergePending(std::move(thawed), key_is_former ? 0 : key_id);
+}
+
+void Outbox::Lose(std::string_view how) {
+  const std::string prefix(how);
+  Buckets word;
+  EventCounts& events = word[MinuteOf(frozen_->header.sent_at_unix_ms)][""].events;
+  events[prefix + " batch"] = 1;
+  if (const uint64_t records = RecordsOf(frozen_->buckets); records > 0) events[prefix + " record"] = records;
+  DropFrozen();
+  MergePending(std::move(word), pending_key_id_);
 }
 
 void Outbox::DropFrozen() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "fieldmark/bucket/batch.h"
 
@@ -39,23 +40,29 @@ class Outbox {
 
   // What the server answered to the frozen batch; 0 when no answer came (time-out, connection lost).
   //   2xx                    applied, or a duplicate: dropped
-  //   400, 413, 415, 422     not applied: thawed into pending when every earlier attempt was answered (413
-  //   halves what
-  //                          the next batch may hold), else dropped and counted as uncertain
+  //   400, 413, 415, 422     not applied: thawed into pending when every earlier attempt was answered, else
+  //                          dropped and counted as uncertain
   //   401, 403, 404, 429     not applied: kept, to be sent again byte for byte
   //   anything else          kept likewise; it leaves open whether the batch was applied, as no answer does
-  // A sequence names one content: what was thawed is sent under a new one.
+  // A sequence names one content: what was thawed is sent under a new one. What is refused again and again is
+  // sent in ever smaller batches, until the one thing that the server will not take is alone; that is set
+  // aside, and everything else arrives.
   void Answer(int http_status);
 
   bool empty() const { return pending_.empty() && !frozen_; }
+  // Batches that are gone: after an attempt without an answer, a refusal; or set aside. Each also leaves word
+  // of it in the next batch, as events of the service: "uncertain batch", "refused batch", and how many
+  // requests, documents and runs were in it, "uncertain record", "refused record".
   uint64_t uncertain_batches() const { return uncertain_batches_; }
-  uint64_t rejected_batches() const { return rejected_batches_; }  // thawed or uncertain
+  uint64_t refused_batches() const { return refused_batches_; }
+  uint64_t rejected_batches() const { return rejected_batches_; }  // thawed ones too
   size_t pending_minutes() const { return pending_.size(); }
 
  private:
   void MergePending(Buckets buckets, uint64_t hash_key_id);
   void CoarsenPending();
   void Reject(bool too_large);
+  void Lose(std::string_view how);
   void DropFrozen();
 
   BatchHeader identity_;
@@ -67,8 +74,10 @@ class Outbox {
   std::string frozen_bytes_;
   bool earlier_attempt_unanswered_ = false;
   size_t frozen_memory_ = 0;            // what the frozen buckets take
-  size_t batch_memory_max_ = SIZE_MAX;  // what the next ones may; halved by 413, grows again
+  size_t batch_memory_max_ = SIZE_MAX;  // what the next ones may; halved by refusals, grows again
+  size_t refusals_ = 0;                 // since all that was pending had been taken, 413 aside
   uint64_t uncertain_batches_ = 0;
+  uint64_t refused_batches_ = 0;
   uint64_t rejected_batches_ = 0;
 };
 

@@ -35,6 +35,17 @@ uint64_t CountOf(const Buckets& buckets) {
   return count;
 }
 
+// What the outbox left word of, by kind.
+EventCounts WordOf(const Buckets& buckets) {
+  EventCounts all;
+  for (const auto& [minute, bucket] : buckets) {
+    const auto service = bucket.find("");
+    if (service == bucket.end()) continue;
+    for (const auto& [kind, times] : service->second.events) all[kind] += times;
+  }
+  return all;
+}
+
 Batch Sent(const std::optional<Outbox::Frozen>& frozen) {
   Result<Batch> batch = DecodeBatch(frozen->bytes);
   EXPECT_TRUE(batch.ok());
@@ -104,15 +115,72 @@ TEST(Outbox, ARefusalAfterSilenceIsUncertain) {
     outbox.Answer(silence);
     outbox.Answer(429);
     outbox.Answer(400);
-    EXPECT_TRUE(outbox.empty()) << silence;
-    EXPECT_EQ(outbox.uncertain_batches(), 1u);
-    // The next batch starts with a clean slate.
+    EXPECT_EQ(outbox.uncertain_batches(), 1u) << silence;
+    // The next batch says so, and starts with a clean slate.
     outbox.Add(Requests(kMinute0, 1), 0);
-    (void)outbox.Freeze(2);
+    const Batch next = Sent(outbox.Freeze(2));
+    EXPECT_EQ(WordOf(next.buckets), (EventCounts{{"uncertain batch", 1}, {"uncertain record", 3}}));
+    EXPECT_EQ(CountOf(next.buckets), 1u);
     outbox.Answer(400);
     EXPECT_FALSE(outbox.empty());
     EXPECT_EQ(outbox.uncertain_batches(), 1u);
   }
+}
+
+TEST(Outbox, WhatTheServerWillNeverTakeIsSetAsideAndTheRestArrives) {
+  for (const int status : {400, 413, 415, 422}) {
+    Outbox outbox(Identity());
+    Buckets added;
+    for (Minute minute = kMinute0; minute < kMinute0 + 40; ++minute) {
+      for (int route = 0; route < 20; ++route)
+        MergeBuckets(added, Requests(minute, 3, "GET /" + std::to_string(route)));
+    }
+    MergeBuckets(added, Requests(kMinute0 + 25, 7, "GET /poison"));
+    outbox.Add(added, 0);
+    Buckets received;
+    int refusals = 0;
+    for (int attempt = 0; !outbox.empty(); ++attempt) {
+      ASSERT_LT(attempt, 2000);
+      const Batch batch = Sent(outbox.Freeze(kMinute0 * kMsPerMinute));
+      const auto poisoned = batch.buckets.find(kMinute0 + 25);
+      if (poisoned != batch.buckets.end() && poisoned->second.contains("GET /poison")) {
+        ++refusals;
+        outbox.Answer(status);
+      } else {
+        MergeBuckets(received, batch.buckets);
+        outbox.Answer(200);
+      }
+    }
+    EXPECT_LT(refusals, 60);
+    EXPECT_EQ(outbox.refused_batches(), 1u);
+    EXPECT_EQ(outbox.uncertain_batches(), 0u);
+    EXPECT_EQ(WordOf(received), (EventCounts{{"refused batch", 1}, {"refused record", 7}})) << status;
+    received[kMinute0].erase("");
+    added[kMinute0 + 25].erase("GET /poison");
+    EXPECT_EQ(received, added) << status;
+  }
+}
+
+TEST(Outbox, AServerThatRefusesEverythingCostsAPartAtATimeAndNoMore) {
+  Outbox outbox(Identity());
+  uint64_t added = 0;
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    outbox.Add(Requests(kMinute0 + attempt, 1), 0);
+    ++added;
+    (void)outbox.Freeze(attempt);
+    outbox.Answer(422);
+  }
+  EXPECT_GT(outbox.refused_batches(), 10u);
+  EXPECT_LE(outbox.refused_batches(), 200u / 4);
+  const uint64_t refused = outbox.refused_batches();
+  Buckets received;
+  while (!outbox.empty()) {
+    MergeBuckets(received, Sent(outbox.Freeze(1)).buckets);
+    outbox.Answer(200);
+  }
+  // What is refused may itself be word of an earlier refusal.
+  EXPECT_GE(CountOf(received) + refused, added);
+  EXPECT_LT(CountOf(received), added);
 }
 
 Buckets Wide(Random& random, int minutes, int subjects, int fields) {
@@ -263,9 +331,17 @@ struct ModelServer {
   }
 };
 
+void EraseWord(Bucket& bucket) {
+  const auto service = bucket.find("");
+  if (service == bucket.end()) return;
+  for (const char* kind : {"uncertain batch", "uncertain record", "refused batch", "refused record"})
+    service->second.events.erase(kind);
+  if (service->second.empty()) bucket.erase(service);
+}
+
 TEST(Outbox, CountsArriveExactlyOnceThroughAnyFaults) {
   Random random(113);
-  uint64_t uncertain = 0;
+  uint64_t uncertain = 0, refused = 0;
   uint64_t coarsened = 0;
   for (int round = 0; round < 150; ++round) {
     const OutboxOptions options = {.pending_bytes_max = Chance(random, 50) ? 30'000u : 4u << 20,
@@ -274,7 +350,7 @@ TEST(Outbox, CountsArriveExactlyOnceThroughAnyFaults) {
     ModelServer server;
     Bucket added, lost;
     std::map<uint64_t, std::string> content;  // by sequence: never two
-    uint64_t uncertain_before = 0;
+    uint64_t uncertain_before = 0, refused_before = 0;
     const uint64_t faults = random() % 101;
     for (int step = 0; step < 120 || !outbox.empty(); ++step) {
       ASSERT_LT(step, 20'000);
@@ -324,14 +400,21 @@ TEST(Outbox, CountsArriveExactlyOnceThroughAnyFaults) {
           for (const auto& [minute, bucket] : batch.buckets) MergeBucket(lost, bucket);
         }
       }
+      if (outbox.refused_batches() > refused_before) {
+        refused_before = outbox.refused_batches();
+        for (const auto& [minute, bucket] : batch.buckets) MergeBucket(lost, bucket);
+      }
     }
     uncertain += uncertain_before;
-    // Only what was reported as uncertain can be missing, and nothing is there twice.
-    EXPECT_TRUE(uncertain_before > 0 || lost.empty());
+    refused += refused_before;
+    // Only what was reported as uncertain or refused can be missing, and nothing is there twice.
+    EXPECT_TRUE(uncertain_before + refused_before > 0 || lost.empty());
     MergeBucket(server.received, lost);
+    EraseWord(server.received);
     EXPECT_EQ(server.received, added) << round;
   }
   EXPECT_GT(uncertain, 50u) << "the faults no longer reach that branch";
+  EXPECT_GT(refused, 5u) << "the faults no longer reach that branch";
   EXPECT_GT(coarsened, 0u);
 }
 

@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 
 from fieldmark import version
 from fieldmark._about import __version__
+from fieldmark.client import Client
 from fieldmark.middleware import FieldmarkMiddleware
 from fieldmark.settings import Settings, SettingsError, resolve, service_name
-from fieldmark.transport import FORMAT, HELLO, Client
+from fieldmark.transport import FORMAT, HELLO
 
 NOTHING_WRONG = 0
 WRONG = 1

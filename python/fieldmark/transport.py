@@ -1,102 +1,34 @@
 """The way to the server: one daemon thread a process, one request in flight, each batch applied exactly once.
 
-The outbox decides what is sent and what an answer means; this module talks HTTP, waits and tells. It contacts no host
-but the server's.
+The outbox decides what is sent and what an answer means; client.py talks HTTP; this module waits and tells.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import random
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
 
 from fieldmark import _core, version
 from fieldmark._about import SDK
+from fieldmark.client import REQUEST_SECONDS_MAX, Client, Reply
 from fieldmark.faults import Faults
 from fieldmark.logs import Limited, logger
 from fieldmark.settings import Settings, working_folder
 
 FORMAT = 1  # of a batch: the newest this package writes
 INTERVAL_S_DEFAULT = 5.0
-INTERVAL_S_RANGE = (0.2, 60.0)
+INTERVAL_S_RANGE = (5.0, 60.0)  # that a server may ask for
 FIRST_ROUND_S_MAX = 1.0  # by chance: workers that start together do not send together
 BACKOFF_S_MAX = 60.0
-RETRY_AFTER_S_MAX = 300.0
-REQUEST_SECONDS_MAX = 5.0
-REPLY_BYTES_MAX = 64 << 10
 BATCHES_A_ROUND_MAX = 8
 
 HELLO = "/api/v1/hello"
 BATCHES = "/api/v1/batches"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """status 0: no answer came, and ``found`` says what came instead."""
-
-    status: int
-    found: str
-    body: dict[str, Any]
-    retry_after_s: float | None = None
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-
-class Client:
-    """One kept connection. Not safe for use by several threads at once."""
-
-    def __init__(self, url: str, token: str | None) -> None:
-        self._parts = urlsplit(url)
-        self._headers = {"User-Agent": f"fieldmark {SDK}"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
-        self._connection: http.client.HTTPConnection | None = None
-
-    def post(self, path: str, body: bytes, content_type: str, seconds_max: float = REQUEST_SECONDS_MAX) -> Reply:
-        """Never raises for what a network or a server may do."""
-        try:
-            connection = self._connection or self._connect()
-            connection.timeout = seconds_max
-            if connection.sock is not None:
-                connection.sock.settimeout(seconds_max)
-            # A batch keeps the time of its first attempt; this attempt's own tells a late retry from a wrong clock.
-            clock = str(time.time_ns() // 1_000_000)
-            headers = {**self._headers, "Content-Type": content_type, "Fieldmark-Clock": clock}
-            connection.request("POST", self._parts.path + path, body, headers)
-            response = connection.getresponse()
-            content = response.read(REPLY_BYTES_MAX)
-            retry_after_s = _retry_after(response.headers.get("Retry-After"))
-            if response.will_close or not response.isclosed():
-                self.close()
-            reply = _decode(content)
-            return Reply(response.status, _problem(response.status, reply), reply, retry_after_s)
-        except Exception as error:  # what a stranger sends may fail in any way: an attempt without an answer
-            self.close()
-            return Reply(0, _reason(error), {})
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _connect(self) -> http.client.HTTPConnection:
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._parts.scheme == "https":
-            self._connection = http.client.HTTPSConnection(host, port, context=ssl.create_default_context())
-        else:
-            self._connection = http.client.HTTPConnection(host, port)
-        return self._connection
 
 
 class Sender:
@@ -240,6 +172,9 @@ class Sender:
             if frozen is None or (flush_until is not None and time.monotonic() >= flush_until):
                 return
             reply = self._post(BATCHES, frozen[1], "application/vnd.fieldmark.batch", flush_until)
+            if reply.ok and "outcome" not in reply.body:
+                # Something on the way that says yes to everything, or half an answer: the batch may be anywhere.
+                reply = Reply(0, "an answer that is not a Fieldmark server's; check FIELDMARK_URL", {})
             with self._lock:
                 outbox.answer(reply.status)
             if reply.ok:
@@ -275,8 +210,10 @@ class Sender:
             self._failures, self._interval_s, reply.retry_after_s, random.random
         )
         self._away = True
+        refused = self._outbox.refused_batches if self._outbox is not None else 0
         self._limited.warning(
             f"sending to {self._settings.url}: {reply.found}; the application goes on, counts are kept and sent later"
+            + (f", but for {refused} batches that it refused again and again" if refused else "")
         )
 
 
@@ -284,37 +221,8 @@ def backoff_s(failures: int, interval_s: float, retry_after_s: float | None, uni
     """Doubles from one interval on to a minute, half of it by chance; never sooner than the server asked for."""
     whole = min(interval_s * (1 << min(failures - 1, 10)), BACKOFF_S_MAX)
     wait_s = whole * (0.5 + 0.5 * uniform())
-    return max(wait_s, min(retry_after_s or 0.0, RETRY_AFTER_S_MAX))
+    return max(wait_s, retry_after_s or 0.0)
 
 
 def _now_unix_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds; the form that names a date is not worth its trouble between our own two ends."""
-    try:
-        return max(float(value), 0.0) if value is not None else None
-    except ValueError:
-        return None
-
-
-def _decode(content: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _problem(status: int, body: dict[str, Any]) -> str:
-    detail = body.get("detail")
-    return f"the server answered {status}" + (f", {detail[:300]}" if isinstance(detail, str) else "")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there (start one with: fieldmark serve)"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return f"no answer ({type(error).__name__})"

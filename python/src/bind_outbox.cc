@@ -107,6 +107,7 @@ void BindOutbox(nb::module_& module) {
       .def("answer", &SharedOutbox::Answer, "http_status"_a)
       .def_prop_ro("empty", &SharedOutbox::Read<&Outbox::empty>)
       .def_prop_ro("uncertain_batches", &SharedOutbox::Read<&Outbox::uncertain_batches>)
+      .def_prop_ro("refused_batches", &SharedOutbox::Read<&Outbox::refused_batches>)
       .def_prop_ro("rejected_batches", &SharedOutbox::Read<&Outbox::rejected_batches>)
       .def_prop_ro("pending_minutes", &SharedOutbox::Read<&Outbox::pending_minutes>);
 }

@@ -24,6 +24,7 @@ def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("URL", "TOKEN", "SERVICE", "ENVIRONMENT", "VERSION", "HASH_KEY", "DISABLED"):
         monkeypatch.delenv(f"FIELDMARK_{name}", raising=False)
     monkeypatch.setattr(transport, "FIRST_ROUND_S_MAX", 0.02)
+    monkeypatch.setattr(transport, "INTERVAL_S_RANGE", (0.01, 60.0))
     monkeypatch.setattr(agent.orphaned, "total", 0)
     monkeypatch.setattr(agent.orphaned, "_limited", logs.Limited())
     agent._agents.clear()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from fieldmark import _core, agent, transport, version
+from fieldmark import _core, agent, client, transport, version
 
 # Not of the service: profiles of documents, and what tests read batches, recorders and outboxes with.
 ELSEWHERE = (
@@ -23,6 +23,7 @@ ELSEWHERE = (
     "_core.Outbox.pending_minutes",
     "_core.Outbox.rejected_batches",
     "_core.Outbox.uncertain_batches",
+    "client.Client.get",
 )
 # What has nobody around it who could catch: the tee itself, which holds the application's calls, and our thread.
 OUTERMOST = {"_core.Exchange.receive", "_core.Exchange.send", "transport.Sender._run"}
@@ -54,7 +55,7 @@ def seams() -> list[Seam]:
         Seam(version, "detect", "version.detect"),
         Seam(agent, "Sender", "agent.Sender"),  # the transport, as the agent knows it
     ]
-    found = [*_of_module(_core, "_core"), *_of_module(transport, "transport"), *outside]
+    found = [*_of_module(_core, "_core"), *_of_module(client, "client"), *_of_module(transport, "transport"), *outside]
     return [seam for seam in found if seam.name not in OUTERMOST and not seam.name.startswith(ELSEWHERE)]
 
 

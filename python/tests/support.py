@@ -24,7 +24,8 @@ class Collector:
     """A real HTTP server that speaks the worker's side of the API and keeps every batch it was sent.
 
     ``answers`` is a queue of (status, headers) for the next batches; an empty queue means 200, and status 0 that the
-    connection ends without an answer. Batches answered 2xx are in ``applied``, by (instance, sequence).
+    connection ends without an answer. A batch that ``refuses`` is true of is answered 422. Batches answered 2xx are
+    in ``applied``, by (instance, sequence).
     """
 
     def __init__(self, port: int = 0, interval_s: float = 0.2) -> None:
@@ -34,6 +35,7 @@ class Collector:
         self.attempts: list[bytes] = []
         self.tokens: list[str | None] = []
         self.applied: dict[tuple[bytes, int], dict[str, Any]] = {}
+        self.refuses: Callable[[dict[str, Any]], bool] = lambda _: False
         self.answers: list[tuple[int, dict[str, str]]] = []
         self._connections: list[socket.socket] = []
         self._changed = threading.Condition()
@@ -91,6 +93,8 @@ class Collector:
                 return 200, {}, {**common, "hash_key": HASH_KEY}
             self.attempts.append(body)
             status, headers = self.answers.pop(0) if self.answers else (200, {})
+            if 200 <= status < 300 and self.refuses(_core.read_batch(body)):
+                status = 422
             outcome = "applied"
             if 200 <= status < 300:
                 batch = _core.read_batch(body)

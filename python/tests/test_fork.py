@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,27 @@ def test_a_forked_child_counts_for_itself_and_nothing_is_counted_twice(collector
     assert {pid for _, pid in by_instance} == {os.getpid(), child.pid}
 
 
+def test_a_fork_while_a_batch_is_on_its_way_counts_for_both_once(collector: Collector, service: str) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold(batch: Any) -> bool:
+        arrived.set()
+        return not go_on.wait(20)
+
+    collector.refuses = hold
+    app = FieldmarkMiddleware(bare, service=service, url=collector.url, version="v1")
+    call(app, 3)
+    assert arrived.wait(20)
+    child = multiprocessing.get_context("fork").Process(target=call, args=(app, 5))
+    child.start()
+    call(app, 2)
+    go_on.set()
+    child.join(20)
+    assert child.exitcode == 0
+    collector.wait_until(lambda c: c.requests("(unmatched)") == {200: 10})
+    assert {batch["pid"] for batch in collector.applied.values()} == {os.getpid(), child.pid}
+
+
 def test_a_child_that_serves_nothing_sends_nothing(collector: Collector, service: str) -> None:
     app = FieldmarkMiddleware(bare, service=service, url=collector.url, version="v1")
     call(app, 3)
@@ -112,6 +134,22 @@ def test_uvicorn_s_workers_report_all_requests_once_also_at_the_end(
     assert {batch["version"][:5] for batch in collector.applied.values()} == {"code:"}
     assert len({batch["version"] for batch in collector.applied.values()}) == 1
     assert {(batch["service"], batch["environment"]) for batch in collector.applied.values()} == {("orders", "test")}
+
+
+def test_a_worker_that_is_killed_loses_what_it_had_not_sent_and_no_more(collector: Collector, project: Path) -> None:
+    port = free_port()
+    process = start(project, collector.url, port, 1)
+    try:
+        wait_for_port(port, process)
+        for _ in range(10):
+            httpx.get(f"http://127.0.0.1:{port}/")
+        collector.wait_until(lambda c: c.requests("GET /") == {200: 10})
+        for _ in range(7):
+            httpx.get(f"http://127.0.0.1:{port}/")
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+    assert collector.requests("GET /")[200] in range(10, 18)
 
 
 def test_an_idle_worker_reports_without_any_request(collector: Collector, project: Path) -> None:

@@ -13,10 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from fieldmark import FieldmarkMiddleware, _core, logs, transport
+from fieldmark import FieldmarkMiddleware, _core, client, logs, transport
+from fieldmark.client import Reply
 from fieldmark.faults import Faults
 from fieldmark.settings import Settings
-from fieldmark.transport import Sender, backoff_s
+from fieldmark.transport import INTERVAL_S_RANGE, Sender, backoff_s
 from support import HASH_KEY, WAIT_SECONDS_MAX, Collector, Pause, serving
 
 NOW = time.time_ns() // 1_000_000
@@ -124,9 +125,9 @@ def test_an_answer_that_is_lost_makes_a_duplicate_not_a_second_count(collector: 
     hand.record(5)
     post = hand.sender._client.post
 
-    def lose_the_answer(*arguments: object) -> transport.Reply:
+    def lose_the_answer(*arguments: object) -> Reply:
         post(*arguments)  # type: ignore[arg-type]
-        return transport.Reply(0, "no answer", {})
+        return Reply(0, "no answer", {})
 
     hand.sender._client.post = lose_the_answer  # type: ignore[method-assign]
     hand.turn()
@@ -199,9 +200,17 @@ def test_a_server_that_reads_only_other_formats_gets_no_batches(
     assert "upgrade the server" in caplog.text
 
 
-def test_the_interval_is_the_server_s_within_limits(collector: Collector) -> None:
+def test_the_interval_is_the_server_s_within_limits(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     hand = Hand(collector.url)
-    for told, expected in [(7.0, 7.0), (0.0, 7.0), (1e9, 60.0), (1e-9, 0.2)]:
+    monkeypatch.setattr(transport, "INTERVAL_S_RANGE", INTERVAL_S_RANGE)
+    for told, expected in [
+        (7.0, 7.0),
+        (0.0, 7.0),
+        (1e9, 60.0),
+        (1e-9, 5.0),
+        (float("inf"), 60.0),
+        (float("nan"), 60.0),
+    ]:
         collector.interval_s = told
         hand.record()
         assert hand.turn() == expected
@@ -226,7 +235,6 @@ def test_the_server_s_retry_after_is_kept(collector: Collector) -> None:
         (50, None, 1.0, 60.0),
         (1, 30.0, 1.0, 30.0),
         (1, 1.0, 1.0, 5.0),
-        (1, 1e9, 1.0, 300.0),
     ],
 )
 def test_waiting_doubles_with_jitter_up_to_a_minute(
@@ -235,35 +243,130 @@ def test_waiting_doubles_with_jitter_up_to_a_minute(
     assert backoff_s(failures, 5.0, retry_after_s, lambda: chance) == expected
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        b"",
-        b"not HTTP at all\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\n\r\n[1]",
-        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 60_000,
-        b"HTTP/1.1 999999 ?\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
-    ],
-)
-def test_a_stranger_on_the_port_is_a_failed_attempt_and_no_more(reply: bytes) -> None:
-    import socketserver
+def test_what_says_yes_to_everything_takes_nothing(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    hand.turn()
+    hand.record(3)
+    post = hand.sender._client.post
+    hand.sender._client.post = lambda *_: Reply(200, "", {"status": "ok"})  # type: ignore[method-assign]
+    hand.turn()
+    hand.sender._client.post = post  # type: ignore[method-assign]
+    hand.turn()
+    assert received(collector) == 3
 
-    class Stranger(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(1 << 16)
-            self.wfile.write(reply)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Stranger) as stranger:
-        thread = threading.Thread(target=stranger.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        hand = Hand("http://127.0.0.1:{1}".format(*stranger.server_address))
+def test_a_token_that_becomes_right_lets_everything_through(collector: Collector) -> None:
+    hand = Hand(collector.url, token="secret")
+    collector.answers = [(401, {}), (401, {}), (403, {})]
+    for _ in range(4):
+        hand.record(2)
+        hand.turn()
+    hand.turn()
+    assert received(collector) == 8
+    assert len(set(collector.attempts[:4])) == 1  # the same bytes until they were taken
+
+
+def test_what_is_refused_again_and_again_is_set_aside_and_said(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logs, "SECONDS_BETWEEN_LINES", 0.0)
+    collector.refuses = lambda batch: any("GET /poison" in subjects for subjects in batch["minutes"].values())
+    hand = Hand(collector.url)
+    hand.recorder.record("GET /poison", 200, NOW, times=3)
+    for _ in range(30):
         hand.record()
         hand.turn()
-        assert hand.sender._failures == 1
-        stranger.shutdown()
-        thread.join()
+    assert received(collector) == 30
+    assert collector.subjects()[""]["events"] == {"refused batch": 1, "refused record": 3}
+    collector.answers = [(422, {})]
+    hand.record()
+    hand.turn()
+    assert "1 batches that it refused again and again" in caplog.messages[-1]
+
+
+# ------------------------------------------------------------------ clocks that are moved
+
+
+class Clocks:
+    """The wall clock and the steady one, moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.wall_s = float(NOW // 1000)
+        self.steady_s = 1000.0
+        monkeypatch.setattr(transport, "time", self)
+
+    def time_ns(self) -> int:
+        return int(self.wall_s * 1e9)
+
+    def monotonic(self) -> float:
+        return self.steady_s
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.steady_s += seconds
+
+
+def observed_ms(collector: Collector) -> int:
+    return int(collector.subjects()[""]["watch"]["observed_ms"])
+
+
+def test_a_server_that_is_away_for_a_day_gets_every_count_and_only_the_time_is_coarser(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = Clocks(monkeypatch)
+    hand = Hand("http://127.0.0.1:1", hash_key=HASH_KEY)
+    attempts = 0
+
+    def away(*_: object) -> Reply:
+        nonlocal attempts
+        attempts += 1
+        return Reply(0, "nothing listens there", {})
+
+    post, hand.sender._client.post = hand.sender._client.post, away  # type: ignore[method-assign]
+    wait_s = 0.0
+    for minute in range(24 * 60):
+        for route in range(30):
+            hand.recorder.record(
+                f"GET /{route}", 200, int(clocks.wall_s * 1000), request_state=_core.BODY_CAPTURED,
+                request=b'{"number": %d, "text": "%d"}' % (minute, minute),
+            )  # fmt: skip
+        left_s = 60.0
+        while wait_s < left_s:
+            left_s -= wait_s
+            clocks.pass_by(wait_s)
+            wait_s = hand.sender.round(None)
+        clocks.pass_by(left_s)
+        wait_s -= left_s
+    assert attempts < 24 * 60 * 2  # patient: two a minute at the most
+    with closing(Collector()) as collector:
+        hand.sender._client = client.Client(collector.url, None)
+        assert post is not None
+        while not hand.sender._outbox.empty:  # type: ignore[union-attr]
+            clocks.pass_by(60.0)
+            hand.sender.round(None)
+        subjects = collector.subjects()
+        for route in range(30):
+            assert subjects[f"GET /{route}"]["request"]["by_status"] == {200: 24 * 60}
+            assert subjects[f"GET /{route} request"]["body"]["documents"] == 24 * 60
+        watched_s = clocks.steady_s - 1000.0 - 60.0
+        assert observed_ms(collector) == pytest.approx(watched_s * 1000, abs=61_000)
+        assert all(len(bytes_) <= (1 << 20) for bytes_ in collector.attempts)
+
+
+@pytest.mark.parametrize("step_s", [-86_400.0, -90.0, 90.0, 86_400.0, 4e8])
+def test_a_clock_that_is_set_loses_no_count_and_no_time(
+    step_s: float, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = Clocks(monkeypatch)
+    hand = Hand(collector.url)
+    for turn in range(6):
+        hand.recorder.record("GET /", 200, int(clocks.wall_s * 1000))
+        clocks.pass_by(5.0)
+        if turn == 2:
+            clocks.wall_s += step_s
+        hand.sender.round(None)
+    assert received(collector) == 6
+    assert observed_ms(collector) == 30_000
 
 
 def test_a_log_line_a_minute_says_how_many_were_kept_back(
