@@ -234,6 +234,18 @@ void Recorder::Record(const RequestEvent& event) {
   state.RecordBody(route.responses[StatusClassIndex(event.status)], event.response, minute, times);
 }
 
+std::string_view Recorder::RecordedAs(std::string_view route) const {
+  return state_->routes.contains(route) ? route : kOther;
+}
+
+void Recorder::RecordBody(const BodyEvent& event) {
+  const Minute minute = MinuteOf(event.ended_unix_ms);
+  Route& route = state_->RouteOf(event.route, minute, 1);
+  BodySubject& subject =
+      event.response_status ? route.responses[StatusClassIndex(*event.response_status)] : route.request;
+  state_->RecordBody(subject, event.body, minute, 1);
+}
+
 void Recorder::Watch(UnixMs from, UnixMs to) {
   if (to <= from) return;
   if (to - kWatchMsMax > from) from = to - kWatchMsMax;

@@ -43,12 +43,23 @@ struct RequestEvent {
   uint64_t times = 1;  // the same event, so often
 };
 
+// A body by itself, of a request that was recorded without it.
+struct BodyEvent {
+  std::string_view route{};                   // as RecordedAs says
+  std::optional<uint16_t> response_status{};  // none: it is the request's
+  UnixMs ended_unix_ms = 0;
+  Body body{};
+};
+
 class Recorder {
  public:
   explicit Recorder(const Limits& limits = {}, std::optional<HashKey> key = std::nullopt);
   ~Recorder();
 
   void Record(const RequestEvent& event);
+  // The name that a route's requests go by here: its own, or "(other)" where there are too many.
+  std::string_view RecordedAs(std::string_view route) const;
+  void RecordBody(const BodyEvent& event);
   // This worker was watching during [from, to): split over the minutes. Idle workers call it too. At most the
   // last 35 days of the stretch count.
   void Watch(UnixMs from, UnixMs to);

@@ -98,6 +98,7 @@ class Agent:
         try:
             if self._sender is not None:
                 self._sender.stop(seconds_max)
+            self.recorder.close(0.0)  # its thread must not outlive the interpreter
         except Exception as error:
             self.fault(error)
 

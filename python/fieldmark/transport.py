@@ -104,7 +104,7 @@ class Sender:
     def round(self, flush_until: float | None) -> float:
         """Collects, and sends if it is time. Returns the seconds until the next round."""
         outbox = self._outbox = self._outbox or self._make_outbox()
-        self._collect(outbox)
+        self._collect(outbox, flush_until)
         if flush_until is None and time.monotonic() < self._retry_at_s:
             return self._retry_at_s - time.monotonic()
         if (self._greeted and not self._paused) or self._hello(flush_until):
@@ -132,7 +132,11 @@ class Sender:
             sdk=SDK,
         )
 
-    def _collect(self, outbox: _core.Outbox) -> None:
+    def _collect(self, outbox: _core.Outbox, flush_until: float | None) -> None:
+        if flush_until is not None:
+            # Large bodies are still being profiled: they have half of the time, sending the other.
+            wait = self._recorder.close if self._stopping else self._recorder.settle
+            wait(max(flush_until - time.monotonic(), 0.0) / 2)
         now_s, now_unix_ms = time.monotonic(), _now_unix_ms()
         observed_ms = int((now_s - self._watched_until_s) * 1000)
         if observed_ms > 0:
@@ -160,7 +164,8 @@ class Sender:
         if self._settings.hash_key is None:
             key = reply.body.get("hash_key")
             if isinstance(key, str) and key:
-                self._recorder.set_hash_key(key)
+                with self._lock:
+                    self._recorder.set_hash_key(key)
         self._greeted = True
         self._heard(reply)
         return not self._paused

@@ -12,24 +12,25 @@
 
 #include <ctime>
 #include <exception>
+#include <list>
 #include <string>
 
 #include "bind.h"
 #include "body.h"
 #include "pass.h"
 #include "python_object.h"
+#include "recorder.h"
 #include "route_name.h"
 
 namespace fieldmark::python {
 namespace {
 
-using bucket::Body;
-using worker::WorkerRecorder;
+using worker::LargeBody;
 
 struct Exchange {
   PyObject_HEAD PyObject* agent;  // told of faults
   PyObject* recorder_object;      // keeps the recorder
-  WorkerRecorder* recorder;
+  Recorder* recorder;
   PyObject* scope;  // null when finished
   PyObject* receive;
   PyObject* send;
@@ -245,6 +246,14 @@ int IsLeftOut(Exchange* exchange, PyObject* route) {
   return answer ? PyObject_IsTrue(answer.get()) : -1;
 }
 
+// What nobody took.
+void LetGo(Exchange* exchange, const std::list<LargeBody>& large) {
+  for (const LargeBody& body : large) {
+    exchange->recorder->Release(body.held_bytes);
+    for (void* owner : body.owners) Py_DECREF(static_cast<PyObject*>(owner));
+  }
+}
+
 // False with an exception when it failed.
 bool Record(Exchange* exchange, PyObject* error) {
   const int64_t returned_ns = MonotonicNs();
@@ -254,7 +263,6 @@ bool Record(Exchange* exchange, PyObject* error) {
   if (!route) return false;
   const int left_out = IsLeftOut(exchange, route.get());
   if (left_out != 0) return left_out == 1;
-  std::string request_joined, response_joined;
   bucket::RequestEvent event{
       .route = TextOf(route.get()),
       .status = exchange->status,
@@ -264,12 +272,17 @@ bool Record(Exchange* exchange, PyObject* error) {
       .app_return_ms = MillisecondsSince(exchange->started_ns, returned_ns),
       .cancelled = exchange->cancelled,
       .exception = exception ? TextOf(exception.get()) : std::string_view{}};
-  if (!exchange->request.AtEnd(exchange->request_complete, request_joined, event.request) ||
-      !exchange->response.AtEnd(exchange->response_complete, response_joined, event.response)) {
-    return false;
-  }
-  exchange->recorder->Record([&](bucket::Recorder& recorder) { recorder.Record(event); });
-  return true;
+  std::string request_joined, response_joined;
+  std::list<LargeBody> large;
+  bool ended = exchange->request.AtEnd(exchange->request_complete, request_joined, event.request, large);
+  const size_t of_request = large.size();
+  ended =
+      ended && exchange->response.AtEnd(exchange->response_complete, response_joined, event.response, large);
+  if (large.size() > of_request) large.back().response_status = event.status;
+  if (ended) exchange->recorder->RecordRequest(event, large);
+  LetGo(exchange, large);
+  exchange->recorder->LetGoFinished();
+  return ended;
 }
 
 void LetGo(Exchange* exchange) {
@@ -301,7 +314,7 @@ PyObject* New(PyTypeObject* type, PyObject* arguments, PyObject*) {
   Owned recorder(PyObject_GetAttr(agent, names.agent_recorder));
   if (!recorder) return nullptr;
   const nanobind::handle handle(recorder.get());
-  if (!nanobind::isinstance<WorkerRecorder>(handle)) {
+  if (!nanobind::isinstance<Recorder>(handle)) {
     PyErr_SetString(PyExc_TypeError,
                     "beginning an exchange: the agent's recorder is none of the extension's");
     return nullptr;
@@ -309,7 +322,7 @@ PyObject* New(PyTypeObject* type, PyObject* arguments, PyObject*) {
   auto* exchange = reinterpret_cast<Exchange*>(PyType_GenericAlloc(type, 0));
   if (exchange == nullptr) return nullptr;
   exchange->started_ns = MonotonicNs();
-  exchange->recorder = nanobind::inst_ptr<WorkerRecorder>(handle);
+  exchange->recorder = nanobind::inst_ptr<Recorder>(handle);
   exchange->recorder_object = recorder.release();
   exchange->agent = Py_NewRef(agent);
   exchange->scope = Py_NewRef(scope);

@@ -11,7 +11,7 @@
 
 #include "bind.h"
 #include "fieldmark/bucket/outbox.h"
-#include "python/worker/worker_recorder.h"
+#include "recorder.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -22,7 +22,6 @@ namespace {
 using bucket::Instance;
 using bucket::Outbox;
 using bucket::Source;
-using worker::WorkerRecorder;
 
 Instance InstanceOf(const nb::bytes& bytes) {
   Instance instance;
@@ -44,11 +43,14 @@ class SharedOutbox {
  public:
   explicit SharedOutbox(bucket::BatchHeader identity) : outbox_(std::move(identity)) {}
 
-  void Collect(WorkerRecorder& recorder) {
-    const nb::gil_scoped_release unlocked;
-    WorkerRecorder::Drained drained = recorder.Drain();
-    const std::lock_guard lock(mutex_);
-    outbox_.Add(std::move(drained.buckets), drained.hash_key_id);
+  void Collect(Recorder& recorder) {
+    {
+      const nb::gil_scoped_release unlocked;
+      Recorder::Drained drained = recorder.Drain();
+      const std::lock_guard lock(mutex_);
+      outbox_.Add(std::move(drained.buckets), drained.hash_key_id);
+    }
+    recorder.LetGoFinished();
   }
 
   std::optional<std::pair<uint64_t, nb::bytes>> Freeze(UnixMs now) {

@@ -4,8 +4,10 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string_view.h>
 
+#include <algorithm>
+
 #include "bind.h"
-#include "python/worker/worker_recorder.h"
+#include "recorder.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -15,8 +17,6 @@ namespace {
 
 using bucket::Body;
 using bucket::BodyState;
-using bucket::Recorder;
-using worker::WorkerRecorder;
 
 HashKey Key(std::string_view hex) { return OrRaise(HashKey::FromHex(hex)); }
 
@@ -29,7 +29,7 @@ Body BodyOf(uint8_t state, const nb::bytes& bytes, uint64_t wire_bytes) {
   return {static_cast<BodyState>(state), View(bytes), wire_bytes};
 }
 
-void Record(WorkerRecorder& worker, std::string_view route, uint16_t status, int64_t ended_unix_ms,
+void Record(Recorder& worker, std::string_view route, uint16_t status, int64_t ended_unix_ms,
             double first_byte_ms, double last_byte_ms, double app_return_ms, bool cancelled,
             std::string_view exception, uint8_t request_state, const nb::bytes& request,
             uint64_t request_wire_bytes, uint8_t response_state, const nb::bytes& response,
@@ -45,18 +45,35 @@ void Record(WorkerRecorder& worker, std::string_view route, uint16_t status, int
                                    .request = BodyOf(request_state, request, request_wire_bytes),
                                    .response = BodyOf(response_state, response, response_wire_bytes),
                                    .times = times};
-  worker.Record([&](Recorder& recorder) { recorder.Record(event); });
+  worker.Record([&](bucket::Recorder& recorder) { recorder.Record(event); });
 }
 
 // The recorder's method, called alone.
 template <auto method>
 struct Forward;
-template <class... Arguments, void (Recorder::*method)(Arguments...)>
+template <class... Arguments, void (bucket::Recorder::*method)(Arguments...)>
 struct Forward<method> {
-  static void Call(WorkerRecorder& worker, Arguments... arguments) {
-    worker.Record([&](Recorder& recorder) { (recorder.*method)(arguments...); });
+  static void Call(Recorder& worker, Arguments... arguments) {
+    worker.Record([&](bucket::Recorder& recorder) { (recorder.*method)(arguments...); });
   }
 };
+
+std::chrono::milliseconds Milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(std::clamp(seconds, 0.0, 60.0) * 1000));
+}
+
+void Settle(Recorder& worker, double seconds_max) {
+  const nb::gil_scoped_release unlocked;
+  worker.Settle(Milliseconds(seconds_max));
+}
+
+void Close(Recorder& worker, double seconds_max) {
+  {
+    const nb::gil_scoped_release unlocked;
+    worker.Close(Milliseconds(seconds_max));
+  }
+  worker.LetGoFinished();
+}
 
 }  // namespace
 
@@ -71,35 +88,37 @@ void BindRecorder(nb::module_& module) {
   module.attr("HELD_BYTES_MAX") = worker::kHeldBytesMax;
 
   const nb::bytes none("", 0);
-  nb::class_<WorkerRecorder>(module, "Recorder")
+  nb::class_<Recorder>(module, "Recorder")
       .def(
           "__init__",
-          [](WorkerRecorder* self, std::optional<std::string_view> hash_key) {
+          [](Recorder* self, std::optional<std::string_view> hash_key) {
             std::optional<HashKey> key;
             if (hash_key) key = Key(*hash_key);
-            new (self) WorkerRecorder(key);
+            new (self) Recorder(key);
           },
           "hash_key"_a = nb::none())
       .def("record", &Record, "route"_a, "status"_a, "ended_unix_ms"_a, "first_byte_ms"_a = -1.0,
            "last_byte_ms"_a = -1.0, "app_return_ms"_a = -1.0, "cancelled"_a = false, "exception"_a = "",
            "request_state"_a = 0, "request"_a = none, "request_wire_bytes"_a = 0, "response_state"_a = 0,
            "response"_a = none, "response_wire_bytes"_a = 0, "times"_a = 1)
-      .def("watch", &Forward<&Recorder::Watch>::Call, "from_unix_ms"_a, "to_unix_ms"_a)
-      .def("run", &Forward<&Recorder::RecordRun>::Call, "job"_a, "ended_unix_ms"_a, "duration_ms"_a,
+      .def("watch", &Forward<&bucket::Recorder::Watch>::Call, "from_unix_ms"_a, "to_unix_ms"_a)
+      .def("run", &Forward<&bucket::Recorder::RecordRun>::Call, "job"_a, "ended_unix_ms"_a, "duration_ms"_a,
            "succeeded"_a)
-      .def("event", &Forward<&Recorder::RecordEvent>::Call, "subject"_a, "kind"_a, "at_unix_ms"_a,
+      .def("event", &Forward<&bucket::Recorder::RecordEvent>::Call, "subject"_a, "kind"_a, "at_unix_ms"_a,
            "times"_a = 1)
-      .def("count_dropped", &Forward<&Recorder::CountDropped>::Call, "at_unix_ms"_a, "times"_a = 1)
+      .def("count_dropped", &Forward<&bucket::Recorder::CountDropped>::Call, "at_unix_ms"_a, "times"_a = 1)
       .def(
           "set_hash_key",
-          [](WorkerRecorder& self, std::string_view hash_key) {
+          [](Recorder& self, std::string_view hash_key) {
             const HashKey key = Key(hash_key);
             const nb::gil_scoped_release unlocked;  // summaries are gathered
             self.SetHashKey(key);
           },
           "hash_key"_a)
-      .def_prop_ro("hash_key_id", &WorkerRecorder::hash_key_id)
-      .def_prop_ro("held_bytes", &WorkerRecorder::held_bytes);
+      .def("settle", &Settle, "seconds_max"_a)
+      .def("close", &Close, "seconds_max"_a)
+      .def_prop_ro("hash_key_id", &Recorder::hash_key_id)
+      .def_prop_ro("held_bytes", &Recorder::held_bytes);
 }
 
 }  // namespace fieldmark::python

@@ -109,36 +109,58 @@ void PassingBody::Skip(WorkerRecorder& recorder) {
   Release(recorder);
 }
 
-bool PassingBody::AtEnd(bool complete, std::string& joined, bucket::Body& body) {
+bool PassingBody::AtEnd(bool complete, std::string& joined, bucket::Body& body,
+                        std::list<worker::LargeBody>& large) {
   if (state == BodyState::kCaptured && !complete) state = BodyState::kNotCaptured;
-  std::string_view content;
-  if (state == BodyState::kCaptured && first != nullptr) {
-    content = BytesOf(first);
-    if (rest != nullptr) {
-      joined.reserve(held_bytes);
-      joined.append(content);
-      for (Py_ssize_t i = 0; i < PyList_Size(rest); ++i) joined.append(BytesOf(PyList_GetItem(rest, i)));
-      content = joined;
-    }
-    if (packed) {
-      const Owned module(PyImport_ImportModule("fieldmark.bodies"));
-      if (!module) return false;
-      const Owned as_object(
-          PyBytes_FromStringAndSize(content.data(), static_cast<Py_ssize_t>(content.size())));
-      if (!as_object) return false;
-      const Owned unpacked(PyObject_CallMethod(module.get(), "unpacked", "O", as_object.get()));
-      if (!unpacked) return false;
-      if (PyBytes_Check(unpacked.get())) {
-        joined = BytesOf(unpacked.get());
-        content = joined;
-      } else {
-        state = BodyState::kCompressed;
-        content = {};
-      }
-    }
+  body = {state, {}, wire_bytes};
+  if (state != BodyState::kCaptured) return true;
+  if (!packed && held_bytes > worker::kInlineBytesMax) {
+    large.push_back(MovedOut());
+    body.state = BodyState::kNone;
+    return true;
   }
-  body = {state, content, wire_bytes};
+  std::string_view content = Content(joined);
+  if (packed && !Unpack(joined, content)) return false;
+  if (content.size() <= worker::kInlineBytesMax) {
+    body = {state, content, wire_bytes};
+  } else {
+    large.push_back({.wire_bytes = wire_bytes, .joined = std::move(joined)});
+    body.state = BodyState::kNone;
+  }
   return true;
+}
+
+std::string_view PassingBody::Content(std::string& joined) const {
+  if (first == nullptr) return {};
+  if (rest == nullptr) return BytesOf(first);
+  joined.reserve(held_bytes);
+  joined.append(BytesOf(first));
+  for (Py_ssize_t i = 0; i < PyList_Size(rest); ++i) joined.append(BytesOf(PyList_GetItem(rest, i)));
+  return joined;
+}
+
+bool PassingBody::Unpack(std::string& joined, std::string_view& content) {
+  const Owned module(PyImport_ImportModule("fieldmark.bodies"));
+  const Owned whole(PyBytes_FromStringAndSize(content.data(), static_cast<Py_ssize_t>(content.size())));
+  if (!module || !whole) return false;
+  const Owned unpacked(PyObject_CallMethod(module.get(), "unpacked", "O", whole.get()));
+  if (!unpacked) return false;
+  if (unpacked.get() == Py_None) state = BodyState::kCompressed;
+  joined = BytesOf(unpacked.get());
+  content = joined;
+  return true;
+}
+
+worker::LargeBody PassingBody::MovedOut() {
+  worker::LargeBody large{.wire_bytes = wire_bytes};
+  const auto move = [&](PyObject* piece) {
+    large.owners.push_back(Py_NewRef(piece));
+    large.pieces.push_back(BytesOf(piece));
+  };
+  move(first);
+  for (Py_ssize_t i = 0; rest != nullptr && i < PyList_Size(rest); ++i) move(PyList_GetItem(rest, i));
+  large.held_bytes = std::exchange(held_bytes, 0);
+  return large;
 }
 
 void PassingBody::Release(WorkerRecorder& recorder) {

@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <list>
 #include <string>
 
 #include "fieldmark/bucket/recorder.h"
@@ -28,10 +29,17 @@ struct PassingBody {
   bool Add(PyObject* chunk, worker::WorkerRecorder& recorder);
   // Not to be profiled after all.
   void Skip(worker::WorkerRecorder& recorder);
-  // What came of it, in `joined` where it was packed or in pieces. False with an exception when it failed.
-  bool AtEnd(bool complete, std::string& joined, bucket::Body& body);
+  // What came of it: in `joined` where it was packed or in pieces. A large one goes to the end of
+  // `large` with what it holds, and `body` says its size alone. False with an exception when it failed.
+  bool AtEnd(bool complete, std::string& joined, bucket::Body& body, std::list<worker::LargeBody>& large);
   // Lets go of what is kept.
   void Release(worker::WorkerRecorder& recorder);
+
+ private:
+  std::string_view Content(std::string& joined) const;
+  // Sets `content`, in `joined`, or the state. False with an exception.
+  bool Unpack(std::string& joined, std::string_view& content);
+  worker::LargeBody MovedOut();
 };
 
 }  // namespace fieldmark::python

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import inspect
 import types
 import weakref
@@ -303,6 +304,69 @@ def test_an_interrupt_in_our_own_code_is_the_application_s_to_handle(
     monkeypatch.setattr("fieldmark.routes.route_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         begun(agent).finish(None)
+
+
+# ------------------------------------------------------------------ large bodies
+
+LARGE = b'{"items": [' + b",".join([b'{"sku": "a", "price": 1.5}'] * 4_000) + b"]}"  # 108 kB
+
+
+async def pass_both_ways(exchange: Any, parts: list[Any]) -> None:
+    for _ in parts:
+        await exchange.receive()
+    await exchange.send({"type": "http.response.start", "status": 200, "headers": scope()["headers"]})
+    for number, part in enumerate(parts, 1):
+        await exchange.send({"type": "http.response.body", "body": part, "more_body": number < len(parts)})
+    exchange.finish(None)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize("size", [len(LARGE), 16_384, 1_000])
+def test_a_large_body_counts_field_by_field_as_a_small_one_does(size: int, kind: Any, agent: Agent) -> None:
+    parts = [kind(LARGE[start : start + size]) for start in range(0, len(LARGE), size)]
+    incoming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    incoming[-1]["more_body"] = False
+    waiting = iter(incoming)
+    asyncio.run(pass_both_ways(begun(agent, lambda: soon(next(waiting))), parts))
+    agent.recorder.settle(20.0)
+    bodies = counted(agent)
+    for subject in ("(unmatched) request", "(unmatched) response 2xx"):
+        assert bodies[subject]["body"]["documents"] == 1
+        assert bodies[subject]["body"]["fields"]["items[].price"]["floats"] == 4_000
+    assert agent.held_bytes == 0
+
+
+def test_a_body_that_is_large_when_unpacked_is_profiled(agent: Agent) -> None:
+    packed = {**REQUEST, "body": gzip.compress(LARGE)}
+    packed_scope = scope()
+    packed_scope["headers"] = [*packed_scope["headers"], (b"content-encoding", b"gzip")]
+
+    async def use() -> None:
+        exchange = _core.Exchange(agent, packed_scope, lambda: soon(packed), nothing)
+        await exchange.receive()
+        exchange.finish(None)
+
+    asyncio.run(use())
+    agent.recorder.settle(20.0)
+    body = counted(agent)["(unmatched) request"]["body"]
+    assert body["fields"]["items[].price"]["floats"] == 4_000
+    assert agent.held_bytes == 0
+
+
+def test_large_bodies_after_the_end_and_what_was_left_then_count_as_not_captured(agent: Agent) -> None:
+    async def use(times: int) -> None:
+        for _ in range(times):
+            exchange = begun(agent, lambda: soon({"type": "http.request", "body": LARGE}))
+            await exchange.receive()
+            exchange.finish(None)
+
+    asyncio.run(use(20))
+    agent.recorder.close(0.0)
+    asyncio.run(use(1))
+    body = counted(agent)["(unmatched) request"]["body"]
+    assert body["documents"] + body["not_captured"] == 21
+    assert body["not_captured"] >= 1
+    assert agent.held_bytes == 0
 
 
 # ------------------------------------------------------------------ nothing stays

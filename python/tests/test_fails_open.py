@@ -352,7 +352,7 @@ def test_a_broken_seam_changes_no_answer(
         assert switch.answers(app) == expected[1]
         if seam.attribute == "count_dropped":
             fail_of_our_own()
-        if seam.attribute == "stop":
+        if seam.attribute in ("stop", "close"):
             agent.stop_all()
         uses.wait()
         if how == "raises":

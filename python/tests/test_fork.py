@@ -30,9 +30,13 @@ async def root():
 """
 
 
+LARGE = b'{"numbers": [' + b",".join([b"1234"] * 10_000) + b"]}"  # 50 kB: profiled on a thread of the extension's
+
+
 async def bare(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": LARGE})
 
 
 def call(app: Any, times: int) -> None:
@@ -56,7 +60,8 @@ def test_a_forked_child_counts_for_itself_and_nothing_is_counted_twice(collector
     call(app, 2)
     child.join(20)
     assert child.exitcode == 0
-    collector.wait_until(lambda c: c.requests("(unmatched)") == {200: 10})
+    collector.wait_until(lambda c: c.body("(unmatched) response 2xx").get("documents") == 10)
+    assert collector.requests("(unmatched)") == {200: 10}
     by_instance: dict[tuple[bytes, int], int] = {}
     for batch in collector.applied.values():
         for subjects in batch["minutes"].values():

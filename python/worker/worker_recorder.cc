@@ -1,5 +1,7 @@
 #include "python/worker/worker_recorder.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 namespace fieldmark::worker {
@@ -7,7 +9,45 @@ namespace fieldmark::worker {
 using bucket::Recorder;
 
 WorkerRecorder::WorkerRecorder(std::optional<HashKey> key)
-    : idle_(std::make_unique<Recorder>(Limits{}, key)), active_(std::make_unique<Recorder>(Limits{}, key)) {}
+    : idle_(std::make_unique<Recorder>(Limits{}, key)),
+      active_(std::make_unique<Recorder>(Limits{}, key)),
+      large_(std::make_unique<LargeBodies>(key)),
+      made_in_process_(getpid()) {}
+
+WorkerRecorder::~WorkerRecorder() {
+  if (!is_inherited()) return;
+  static_cast<void>(large_.release());
+  static_cast<void>(idle_.release());
+  static_cast<void>(active_.release());
+}
+
+void WorkerRecorder::RecordRequest(const bucket::RequestEvent& event, std::list<LargeBody>& beside) {
+  {
+    const std::lock_guard lock(active_mutex_);
+    active_->Record(event);
+    for (LargeBody& body : beside) {
+      body.route = active_->RecordedAs(event.route);
+      body.ended_unix_ms = event.ended_unix_ms;
+    }
+  }
+  if (beside.empty() || (!is_inherited() && large_->Take(beside))) return;
+  Record([&](Recorder& recorder) {
+    for (const LargeBody& body : beside) {
+      recorder.RecordBody({.route = body.route,
+                           .response_status = body.response_status,
+                           .ended_unix_ms = body.ended_unix_ms,
+                           .body = {bucket::BodyState::kNotCaptured, {}, body.wire_bytes}});
+    }
+  });
+}
+
+bool WorkerRecorder::is_inherited() const { return getpid() != made_in_process_; }
+
+std::list<LargeBody> WorkerRecorder::TakeFinished() {
+  std::list<LargeBody> finished = large_->TakeFinished();
+  for (const LargeBody& body : finished) Release(body.held_bytes);
+  return finished;
+}
 
 Recorder& WorkerRecorder::Exchange() {
   const std::lock_guard lock(active_mutex_);
@@ -20,6 +60,7 @@ WorkerRecorder::Drained WorkerRecorder::Drain() {
   Recorder& full = Exchange();
   Drained drained{full.Drain(), full.hash_key_id()};
   if (!undrained_.empty()) bucket::MergeBuckets(drained.buckets, std::exchange(undrained_, {}));
+  bucket::MergeBuckets(drained.buckets, large_->Drain());
   return drained;
 }
 
@@ -29,6 +70,7 @@ void WorkerRecorder::SetHashKey(const HashKey& key) {
   Recorder& full = Exchange();
   full.SetHashKey(key);
   bucket::MergeBuckets(undrained_, full.Drain());
+  large_->SetHashKey(key);
 }
 
 uint64_t WorkerRecorder::hash_key_id() {

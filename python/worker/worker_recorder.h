@@ -2,26 +2,36 @@
 // and the other is at rest: a drain lets them change places and then empties the one at rest, so that whoever
 // records waits for the exchange of a pointer, never for summaries to be gathered.
 //
-// Each of the two has its own names (see profile/profiler.h): where there are more keys than may have one,
-// they may differ in which do. Safe for use by several threads at once.
+// A large body is recorded on a thread beside. Each recorder has its own names (see profile/profiler.h):
+// where there are more keys than may have one, they may differ in which do. Safe for use by several threads
+// at once.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 
 #include "fieldmark/bucket/recorder.h"
+#include "python/worker/large_bodies.h"
 
 namespace fieldmark::worker {
 
 // Bytes of the bodies that are kept for the time of their requests, all together.
 inline constexpr size_t kHeldBytesMax = 16u << 20;
+// A body up to here is profiled on the thread that serves, in about 50 microseconds at the most; handing it
+// to another thread costs more than profiling what is small.
+inline constexpr size_t kInlineBytesMax = 32u << 10;
 
 class WorkerRecorder {
  public:
   explicit WorkerRecorder(std::optional<HashKey> key = std::nullopt);
+  // In a child of the process that made it everything is left as it is, not even freed: threads of the parent
+  // may have been at work on it.
+  ~WorkerRecorder();
 
   // Calls record(bucket::Recorder&), alone. Costs an uncontended lock.
   template <class Function>
@@ -29,6 +39,21 @@ class WorkerRecorder {
     const std::lock_guard lock(active_mutex_);
     record(*active_);
   }
+
+  // Records a request, and those of its bodies that `beside` holds on the thread beside; the event says
+  // nothing of these but their sizes. Where that is not possible they count as not captured, and stay in the
+  // list.
+  void RecordRequest(const bucket::RequestEvent& event, std::list<LargeBody>& beside);
+  // Waits, so long at the most, until the bodies beside are recorded.
+  void Settle(std::chrono::milliseconds wait_max) { large_->Settle(wait_max); }
+  // As at the end of a process: settles, counts the rest as not captured, and records nothing beside from now
+  // on.
+  void Close(std::chrono::milliseconds wait_max) { large_->Close(wait_max); }
+  // Bodies beside that are recorded; what they held is released, their owners are the caller's to let go.
+  bool has_finished() const { return large_->has_finished(); }
+  std::list<LargeBody> TakeFinished();
+  // Whether another process made it, of which this one is a child.
+  bool is_inherited() const;
 
   // Everything since the last call, concealed, and the key that it was hashed under.
   struct Drained {
@@ -55,7 +80,9 @@ class WorkerRecorder {
   bucket::Buckets undrained_;  // what a change of the key left
   std::mutex active_mutex_;
   std::unique_ptr<bucket::Recorder> active_;
+  std::unique_ptr<LargeBodies> large_;
   std::atomic<size_t> held_bytes_ = 0;
+  const int made_in_process_;
 };
 
 }  // namespace fieldmark::worker
