@@ -9,7 +9,7 @@ namespace {
 
 using json::Malformed;
 
-// Lines longer than this are told by their brackets.
+// Kept to tell the form; lines longer than this are told by their brackets.
 constexpr size_t kHeadBytes = 256u << 10;
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -73,7 +73,8 @@ DocumentSplitter::DocumentSplitter(DocumentForm form, size_t document_bytes_max)
 void DocumentSplitter::Feed(std::string_view bytes, const Visit& visit) {
   if (decided_) return Split(bytes, visit);
   head_.append(bytes);
-  if (head_.size() < kHeadBytes) return;
+  // A form that was given needs no telling, only the bytes that may be a mark before it.
+  if (head_.size() < (form_ == DocumentForm::kAuto ? kHeadBytes : kByteOrderMark.size())) return;
   if (form_ == DocumentForm::kAuto) form_ = FormOf(head_, false);
   decided_ = true;
   std::string head;

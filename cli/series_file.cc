@@ -300,7 +300,7 @@ Result<int64_t> ParseTime(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   constexpr int64_t kSecondsMax = 1'000'000'000'000;
   if (!text.empty() && error == std::errc() && end == text.data() + text.size() &&
-      std::abs(seconds) <= kSecondsMax) {
+      seconds >= -kSecondsMax && seconds <= kSecondsMax) {
     return seconds;
   }
 

@@ -5,7 +5,7 @@
 #   fieldmark_stage(PATH LINKS other_stage... LIBRARIES external::target...)
 #
 # Sources are the folder's *.cc; *_test.cc make the stage's test program, *_bench.cc its benchmark, *_fuzz.cc one fuzz
-# target each.
+# target each (Fuzz.cmake).
 function(fieldmark_stage path)
   cmake_parse_arguments(PARSE_ARGV 1 STAGE "" "" "LINKS;LIBRARIES;TEST_LINKS")
   get_filename_component(name "${path}" NAME)
@@ -50,12 +50,5 @@ function(fieldmark_stage path)
     add_executable(${name}_bench ${benches})
     target_link_libraries(${name}_bench PRIVATE ${target} fieldmark_warnings benchmark::benchmark_main)
   endif()
-  if(FIELDMARK_BUILD_FUZZ)
-    foreach(fuzzer IN LISTS fuzzers)
-      get_filename_component(fuzzer_name "${fuzzer}" NAME_WE)
-      add_executable(${fuzzer_name} ${fuzzer})
-      target_link_libraries(${fuzzer_name} PRIVATE ${target} fieldmark_warnings)
-      target_link_options(${fuzzer_name} PRIVATE -fsanitize=fuzzer)
-    endforeach()
-  endif()
+  fieldmark_fuzz_targets(${target} ${fuzzers})
 endfunction()

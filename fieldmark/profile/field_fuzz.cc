@@ -1,6 +1,7 @@
 // Any bytes: DecodeField never crashes, what it accepts has one encoding, and merging it keeps what Decode
 // checks.
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,19 @@ std::string Encoded(const FieldSummary& field, Family family) {
   ByteWriter out;
   EncodeField(field, family, out);
   return std::move(out).Take();
+}
+
+bool HasSum(const FieldSummary& field) {
+  for (const auto* histogram : {&field.numbers, &field.string_bytes, &field.array_items}) {
+    if (!histogram->empty() && histogram->sum()) return true;
+  }
+  return false;
+}
+
+void CheckBuckets(std::span<const sketch::HistogramBucket> side) {
+  for (size_t i = 0; i < side.size(); ++i) {
+    Check(side[i].count > 0 && (i == 0 || side[i].index > side[i - 1].index));
+  }
 }
 
 void CheckRoundTrip(const FieldSummary& field, Family family) {
@@ -42,8 +56,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   DecodeField(in, family, field);
   if (!in.ok()) return 0;
   // Sums alone may differ in their last bits after merging into nothing.
-  if (family != Family::kDistributions) Check(Encoded(field, family) == bytes.substr(0, in.offset()));
+  if (family != Family::kDistributions || !HasSum(field))
+    Check(Encoded(field, family) == bytes.substr(0, in.offset()));
   CheckRoundTrip(field, family);
+  for (const auto* histogram : {&field.numbers, &field.string_bytes, &field.array_items}) {
+    CheckBuckets(histogram->positive());
+    CheckBuckets(histogram->negative());
+  }
   FieldSummary twice = field;
   twice.Merge(field);
   CheckRoundTrip(twice, family);
