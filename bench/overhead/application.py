@@ -15,6 +15,8 @@ ORDER_BYTES = 844
 LISTING_BYTES = 20_480
 ROUTES = {"get": ("GET", "/health"), "order": ("POST", "/orders"), "list": ("GET", "/orders")}
 
+TITLES = {"get": "small GET", "order": "844-byte order both ways", "list": "20 kB list"}
+
 
 class Line(BaseModel):
     sku: str

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Microseconds that a middleware adds to a request, against a no-op ASGI middleware and against none.
 
-    python bench/overhead/run.py [--rounds N] [--requests N] [--json]
+    ./dev bench overhead [--rounds N] [--requests N] [--only NAME,…] [--json]     in process
+    ./dev bench overhead --http [--rounds N] [--seconds N] …                      through uvicorn, driven by wrk
 
 Every variant runs in its own process on the same core. Rounds are interleaved, their order rotates, and what is shown
 is the median over rounds of the difference within a round, so that a machine that slows down does so for all. Only
@@ -16,114 +17,184 @@ import os
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import application  # noqa: E402
+import through_uvicorn  # noqa: E402
 import variants  # noqa: E402
 
-Medians = dict[str, dict[str, list[float]]]  # variant → route → µs a request, by round
+Report = dict[str, dict[str, dict[str, float]]]  # route → variant → figures
+
+
+@dataclass
+class Samples:
+    """Of one variant on one route."""
+
+    medians_us: list[float] = field(default_factory=list)  # by round
+    threads_us: list[float] = field(default_factory=list)  # CPU of the serving thread a request, mean, by round
+    processes_us: list[float] = field(default_factory=list)  # CPU of all threads a request, mean, by round
+    every_us: list[float] = field(default_factory=list)
+    resident_mb: float = 0
 
 
 class Worker:
     def __init__(self, variant: str, core: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), variant, str(core)],
+            [sys.executable, str(HERE / "worker.py"), "drive", variant, str(core)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def microseconds(self, route: str, requests: int) -> list[float]:
+    def measure(self, route: str, requests: int) -> dict:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(f"{route} {requests}\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise SystemExit("measuring: a worker ended; its error stands above")
-        return [nanoseconds / 1000 for nanoseconds in json.loads(answer)]
+        while answer := self._process.stdout.readline():
+            if answer.startswith('{"ns"'):  # some peers print
+                return json.loads(answer)
+        raise SystemExit("measuring: a worker ended; its error stands above")
 
     def close(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(10)
+        if self._process.wait(60) != 0:
+            raise SystemExit("measuring: a worker ended with an error; it stands above")
 
 
-def measure(names: list[str], rounds: int, requests: int) -> tuple[Medians, Medians]:
-    """Medians by round, and all single requests, by variant and route."""
+def measure(names: list[str], rounds: int, requests: int) -> dict[str, dict[str, Samples]]:
+    """Samples by route and variant."""
     core = max(os.sched_getaffinity(0))
     workers = {name: Worker(name, core) for name in names}
-    medians: Medians = {name: {route: [] for route in application.ROUTES} for name in names}
-    every: Medians = {name: {route: [] for route in application.ROUTES} for name in names}
+    samples = {route: {name: Samples() for name in names} for route in application.ROUTES}
     for number in range(-2, rounds):  # the first two warm up
         order = names[number % len(names) :] + names[: number % len(names)]
         for route in application.ROUTES:
             for name in order:
-                spent = workers[name].microseconds(route, requests)
+                row = workers[name].measure(route, requests)
                 if number >= 0:
-                    medians[name][route].append(statistics.median(spent))
-                    every[name][route] += spent
+                    add(samples[route][name], row)
         print(f"\rround {max(number + 1, 0)} of {rounds}", end="", file=sys.stderr)
     print(file=sys.stderr)
     for worker in workers.values():
         worker.close()
-    return medians, every
+    return samples
 
 
-def added(medians: Medians, name: str, route: str, over: str) -> float:
-    return statistics.median(a - b for a, b in zip(medians[name][route], medians[over][route], strict=True))
+def add(samples: Samples, row: dict) -> None:
+    every = [nanoseconds / 1000 for nanoseconds in row["ns"]]
+    samples.medians_us.append(statistics.median(every))
+    samples.threads_us.append(row["thread_ns"] / 1000 / len(every))
+    samples.processes_us.append(row["process_ns"] / 1000 / len(every))
+    samples.every_us += every
+    samples.resident_mb = row["resident_kb"] / 1024
+
+
+def over(one: list[float], other: list[float]) -> float:
+    return statistics.median(a - b for a, b in zip(one, other, strict=True))
 
 
 def percentile(values: list[float], share: float) -> float:
     return sorted(values)[int(share * (len(values) - 1))]
 
 
-def report(medians: Medians, every: Medians) -> dict[str, dict[str, dict[str, float]]]:
-    out: dict[str, dict[str, dict[str, float]]] = {}
-    for route in application.ROUTES:
+def report(samples: dict[str, dict[str, Samples]]) -> Report:
+    out: Report = {}
+    for route, rows in samples.items():
+        bare, noop = rows["bare"], rows["noop"]
         out[route] = {}
-        for name in medians:
+        for name, row in rows.items():
             out[route][name] = {
-                "us": statistics.median(medians[name][route]),
-                "over_bare_us": added(medians, name, route, "bare"),
-                "over_noop_us": added(medians, name, route, "noop"),
-                "p99_us": percentile(every[name][route], 0.99),
-                "mean_us": statistics.fmean(every[name][route]),
+                "us": statistics.median(row.medians_us),
+                "over_bare_us": over(row.medians_us, bare.medians_us),
+                "over_noop_us": over(row.medians_us, noop.medians_us),
+                "mean_over_bare_us": over(row.threads_us, bare.threads_us),
+                "all_threads_over_bare_us": over(row.processes_us, bare.processes_us),
+                "p99_over_noop_us": percentile(row.every_us, 0.99) - percentile(noop.every_us, 0.99),
+                "max_us": max(row.every_us),
+                "resident_mb": row.resident_mb,
             }
     return out
 
 
-def show(result: dict[str, dict[str, dict[str, float]]]) -> None:
-    titles = {"get": "small GET", "order": "844-byte order both ways", "list": "20 kB list"}
+def goals(result: Report) -> list[dict[str, object]]:
+    """What ours promises. Ratios with peers only where they were measured."""
+    found: list[dict[str, object]] = []
+
+    def goal(what: str, reached: float, most: float) -> None:
+        found.append({"of": what, "reached": reached, "goal": most, "met": reached <= most})
+
+    for route, most in (("get", 3.0), ("order", 7.0), ("list", 30.0)):
+        ours = result[route]["ours"]
+        goal(f"µs over bare, {application.TITLES[route]}", ours["over_bare_us"], most)
+        goal(f"µs of p99 over the no-op's, {application.TITLES[route]}", ours["p99_over_noop_us"], 10.0)
+        if ours["mean_over_bare_us"] > 0:
+            share = ours["all_threads_over_bare_us"] / ours["mean_over_bare_us"]
+            goal(f"CPU of all threads by the serving thread's, {application.TITLES[route]}", share, 1.5)
+    for peer, route, most in (("prometheus", "order", 1 / 7), ("field_counter", "list", 1 / 8)):
+        if peer in result[route] and result[route][peer]["over_bare_us"] > 0:
+            share = result[route]["ours"]["over_bare_us"] / result[route][peer]["over_bare_us"]
+            goal(f"of what {variants.load(peer).TITLE} adds, {application.TITLES[route]}", share, most)
+    return found
+
+
+def show(result: Report) -> None:
     for route, rows in result.items():
-        print(f"\n{titles[route]}")
-        print(f"  {'':<12}{'µs':>9}{'over bare':>11}{'over no-op':>11}{'mean':>9}{'p99':>9}")
+        print(f"\n{application.TITLES[route]}, µs of CPU a request")
+        heads = (
+            f"{'median':>8}{'+ bare':>9}{'+ no-op':>9}{'mean+':>9}{'all threads+':>14}{'p99+':>9}{'max':>9}{'MB':>7}"
+        )
+        print(f"  {'':<34}{heads}")
         for name, row in rows.items():
-            over = f"{row['over_bare_us']:11.2f}{row['over_noop_us']:11.2f}"
-            print(f"  {name:<12}{row['us']:9.1f}{over}{row['mean_us']:9.1f}{row['p99_us']:9.1f}")
-        ours = rows["fieldmark"]
-        print(f"  ratio: a request takes {ours['us'] / rows['noop']['us']:.3f} of one with the no-op", end="")
-        if "prometheus" in rows and rows["prometheus"]["over_bare_us"] > 0:
-            share = ours["over_bare_us"] / rows["prometheus"]["over_bare_us"]
-            print(f"; adds {share:.2f} of what prometheus adds", end="")
-        print()
+            print(
+                f"  {variants.load(name).TITLE:<34}{row['us']:8.1f}{row['over_bare_us']:9.2f}{row['over_noop_us']:9.2f}"
+                f"{row['mean_over_bare_us']:9.2f}{row['all_threads_over_bare_us']:14.2f}{row['p99_over_noop_us']:9.1f}"
+                f"{row['max_us']:9.0f}{row['resident_mb']:7.1f}"
+            )
+    print("\n+ bare, + no-op: medians less theirs · mean+, all threads+: means less bare's · p99+: less the no-op's")
+
+
+def show_goals(found: list[dict[str, object]]) -> None:
+    print()
+    for goal in found:
+        mark = "met   " if goal["met"] else "MISSED"
+        print(f"  {mark} {goal['reached']:.3g} {goal['of']}, goal ≤ {goal['goal']:.3g}")
+
+
+def chosen(only: str | None) -> list[str]:
+    names = variants.names()
+    if only is None:
+        return names
+    wanted = ["bare", "noop", "ours", *only.split(",")]
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise SystemExit(f"measuring: no variant {', '.join(unknown)}; there are: {', '.join(names)}")
+    return [name for name in names if name in wanted]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--requests", type=int, default=400, help="a round, of each route and variant")
+    parser.add_argument("--rounds", type=int, help="15 in process, 3 through uvicorn")
+    parser.add_argument("--requests", type=int, default=400, help="a round, of each route and variant, in process")
+    parser.add_argument("--seconds", type=int, default=3, help="a round, of each route and variant, through uvicorn")
+    parser.add_argument("--only", help="these, and what they are compared with")
+    parser.add_argument("--http", action="store_true", help="through uvicorn")
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
-    names = variants.importable()
-    if "fieldmark" not in names:
-        print("measuring: fieldmark is not installed here; run ./dev build", file=sys.stderr)
-        return 2
-    result = report(*measure(names, arguments.rounds, arguments.requests))
-    if arguments.json:
-        print(json.dumps(result))
+    names = chosen(arguments.only)
+    if arguments.http:
+        result = through_uvicorn.measure(names, arguments.rounds or 3, arguments.seconds)
+        found = through_uvicorn.goals(result)
     else:
-        show(result)
+        result = report(measure(names, arguments.rounds or 15, arguments.requests))
+        found = goals(result)
+    if arguments.json:
+        print(json.dumps({"routes": result, "goals": found}))
+        return 0
+    (through_uvicorn.show if arguments.http else show)(result)
+    show_goals(found)
     return 0
 
 

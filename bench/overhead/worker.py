@@ -1,7 +1,10 @@
-"""One variant in a process of its own: reads ``route requests`` lines, answers each with the nanoseconds a request.
+"""One variant in a process of its own.
 
-The clock is the CPU time of the serving thread. The driver never waits for I/O, so on an idle machine it is the wall
-clock, and on a shared one it stays meaningful.
+    worker.py drive VARIANT CORE          reads ``route requests`` lines, answers each with what it measured, as JSON
+    worker.py serve VARIANT CORE PORT     serves it through uvicorn until it is told to end
+
+Driving, the clock is the CPU time of the serving thread. The driver never waits for I/O, so on an idle machine it is
+the wall clock, and on a shared one it stays meaningful.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -43,19 +47,68 @@ async def drive(app: variants.ASGIApp, route: str, requests: int, bodies: list[b
         started = clock()
         await loop.create_task(app(scope, receive, send))  # a task a request, as servers do
         spent.append(clock() - started)
-        if answered[0]["status"] != 200 or not answered[1]["body"]:
+        if answered[0]["status"] != 200 or not any(message.get("body") for message in answered[1:]):
             raise RuntimeError(f"driving {route}: an answer other than 200 with a body")
     return spent
 
 
-async def serve(app: variants.ASGIApp) -> None:
+async def start_lifespan(app: variants.ASGIApp) -> asyncio.Task[None]:
+    """As a server does before the first request; the application stays started until the process ends."""
+    started = asyncio.Event()
+    inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    inbox.put_nowait({"type": "lifespan.startup"})
+
+    async def send(message: dict[str, str]) -> None:
+        started.set()
+
+    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+    task = asyncio.get_running_loop().create_task(app(scope, inbox.get, send))
+    await started.wait()
+    return task
+
+
+def resident_kb() -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+async def answer(app: variants.ASGIApp) -> dict[str, int]:
+    """Requests driven, by route."""
+    lifespan = await start_lifespan(app)
+    loop = asyncio.get_running_loop()
     bodies = {route: application.payloads(route, SEED) for route in application.ROUTES}
-    for line in sys.stdin:
+    driven = dict.fromkeys(application.ROUTES, 0)
+    # The loop goes on while waiting, so that what others do in the background costs them what it would in a service.
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
         route, requests = line.split()
         gc.collect()
-        print(json.dumps(await drive(app, route, int(requests), bodies[route])), flush=True)
+        process, thread = time.process_time_ns(), time.thread_time_ns()
+        spent = await drive(app, route, int(requests), bodies[route])
+        driven[route] += int(requests)
+        process, thread = time.process_time_ns() - process, time.thread_time_ns() - thread
+        row = {"ns": spent, "thread_ns": thread, "process_ns": process, "resident_kb": resident_kb()}
+        print(json.dumps(row), flush=True)
+    lifespan.cancel()
+    return driven
+
+
+def main() -> None:
+    mode, name, core = sys.argv[1:4]
+    variant = variants.load(name)
+    app = variant.install(partial(application.build, SEED))
+    os.sched_setaffinity(0, {int(core)})
+    if mode == "drive":
+        driven = asyncio.run(answer(app))
+        if hasattr(variant, "check"):
+            variant.check(driven)
+        os._exit(0)  # whatever threads others left running
+    import uvicorn
+
+    uvicorn.run(
+        app, host="127.0.0.1", port=int(sys.argv[4]), loop="uvloop", http="httptools", log_level="error",
+        access_log=False,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {int(sys.argv[2])})
-    asyncio.run(serve(variants.VARIANTS[sys.argv[1]](application.build(SEED))))
+    main()

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-
-import orjson
-
-TITLE = "tally in Python on orjson"
-COLD = False
 
 
 class Tally:
@@ -16,8 +10,8 @@ class Tally:
         self.types: dict[tuple[str, type], int] = {}
         self.ends: dict[str, tuple[float, float]] = {}
 
-    def observe(self, body: bytes) -> None:
-        self._walk("", orjson.loads(body))
+    def count(self, document: Any) -> None:
+        self._walk("", document)
 
     def _walk(self, path: str, value: Any) -> None:
         kind = type(value)
@@ -31,7 +25,3 @@ class Tally:
         elif kind is int or kind is float:
             low, high = self.ends.get(path, (value, value))
             self.ends[path] = (min(low, value), max(high, value))
-
-
-def observer() -> Callable[[bytes], object]:
-    return Tally().observe

@@ -1,0 +1,5 @@
+TITLE = "bare FastAPI"
+
+
+def install(build):  # type: ignore[no-untyped-def]
+    return build()
