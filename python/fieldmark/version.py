@@ -1,7 +1,8 @@
 """Which version of the application is running. Never empty, and the same in every worker of one deployment.
 
 Rules, the first that gives an answer: the ``version`` setting · a variable that the platform sets · git's HEAD, with
-``-dirty`` and a hash when the work tree differs · ``code:`` and a hash of the application's own modules.
+``-dirty`` and a hash when the work tree differs · ``code:`` and a hash of what is installed and of the application's
+own modules, so that other code under the same tag is another version, in an image without git too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -40,6 +42,8 @@ COMMIT_CHARACTERS = 7
 HASH_CHARACTERS = 8
 CODE_FILES_MAX = 5_000
 GIT_SECONDS_MAX = 2.0
+# Not what differs from one installation of the same to the next: caches, scripts, where it came from.
+_RECORDED_CODE = re.compile(r"^.*\.(?:py|so),sha256=.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,8 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
 
 
 def code_version(modules: Mapping[str, ModuleType], folder: Path) -> str:
-    """A hash of the sources of the application's own packages: those below ``folder``, else those not installed.
+    """A hash of the sources of the application's own packages — those below ``folder``, else those not installed — and
+    of all that is installed: an application may be, and what it stands on is code too.
 
     Whole packages, whatever of them is imported yet, so that every worker comes to the same hash.
     """
@@ -153,7 +158,22 @@ def code_version(modules: Mapping[str, ModuleType], folder: Path) -> str:
     digest = hashlib.sha256()
     for name, path in sorted(_sources(below or own)):
         digest.update(name.encode(errors="surrogateescape") + b"\0" + _content(path))
+    for line in sorted(_installed()):
+        digest.update(line + b"\n")
     return f"code:{digest.hexdigest()[:HASH_CHARACTERS]}"
+
+
+def _installed() -> Iterable[bytes]:
+    """A line for each file of code of each installed distribution, as its installer recorded them."""
+    for distribution in metadata.distributions():
+        try:
+            record = distribution.read_text("RECORD")
+            if record is None:  # as Debian's own packages are
+                yield f"{distribution.name} {distribution.version}".encode()
+            else:
+                yield from (line.encode() for line in _RECORDED_CODE.findall(record))
+        except Exception:  # half removed, or in a form of its own: the others tell enough
+            continue
 
 
 def _top_level(modules: Mapping[str, ModuleType]) -> Iterable[ModuleType]:

@@ -276,8 +276,9 @@ bool Record(Exchange* exchange, PyObject* error) {
   std::list<LargeBody> large;
   bool ended = exchange->request.AtEnd(exchange->request_complete, request_joined, event.request, large);
   const size_t of_request = large.size();
-  ended =
-      ended && exchange->response.AtEnd(exchange->response_complete, response_joined, event.response, large);
+  // What a 206 brings is a part of a document, however complete the part.
+  const bool is_whole = exchange->response_complete && exchange->status != 206;
+  ended = ended && exchange->response.AtEnd(is_whole, response_joined, event.response, large);
   if (large.size() > of_request) large.back().response_status = event.status;
   if (ended) exchange->recorder->RecordRequest(event, large);
   LetGo(exchange, large);

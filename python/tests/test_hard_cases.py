@@ -10,16 +10,21 @@ import gzip
 import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Host, Mount, Route, Router
+from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import InvalidStatus
@@ -93,6 +98,18 @@ def edges() -> FastAPI:
     @app.get("/handled")
     async def handled() -> None:
         raise Refused
+
+    @app.get("/breaks-off")
+    async def breaks_off() -> StreamingResponse:
+        async def half() -> AsyncIterator[bytes]:
+            yield b'{"a": 1, '
+            raise ZeroDivisionError
+
+        return StreamingResponse(half(), media_type="application/json")
+
+    @app.post("/strict")
+    async def strict(number: int = Body(embed=True)) -> int:
+        return number
 
     @app.exception_handler(Refused)
     async def on_refused(request: Request, error: Exception) -> JSONResponse:
@@ -201,14 +218,96 @@ def test_an_exception_that_is_handled_is_an_answer(collector: Collector, service
     assert collector.body("GET /gone response 4xx")["fields"]["detail.reason"]["seen"] == 1
 
 
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_an_exception_after_the_response_has_started_cuts_it_off(http: str, collector: Collector, service: str) -> None:
+    answer = same_with_us(edges, collector, service, lambda base: talk(base, head("GET", "/breaks-off")), http=http)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert not answer.endswith(b"0\r\n\r\n")
+    request = collector.subjects()["GET /breaks-off"]["request"]
+    assert (request["by_status"], request["by_exception"]) == ({200: 1}, {"ZeroDivisionError": 1})
+    assert (request["first_byte"], request["last_byte"], request["cancelled"]) == (1, 0, 0)
+    body = collector.body("GET /breaks-off response 2xx")
+    assert (body["not_captured"], body["malformed"]) == (1, 0)
+
+
+def test_an_exception_that_a_handler_of_all_answers_is_still_one(collector: Collector, service: str) -> None:
+    def app() -> FastAPI:
+        made = FastAPI()
+
+        @made.get("/fails")
+        async def fails() -> None:
+            raise Refused
+
+        @made.exception_handler(Exception)
+        async def on_any(request: Request, error: Exception) -> JSONResponse:
+            return JSONResponse({"sorry": True}, status_code=503)
+
+        return made
+
+    answer = same_with_us(app, collector, service, lambda base: talk(base, head("GET", "/fails")))
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.endswith(b'{"sorry":true}')
+    request = collector.subjects()["GET /fails"]["request"]
+    # The handler of all answers outside of every middleware: what it makes of the failure is not seen.
+    assert (request["by_status"], request["by_exception"]) == ({500: 1}, {"Refused": 1})
+
+
+def test_a_body_that_is_not_valid_for_the_application_is_profiled_all_the_same(
+    collector: Collector, service: str
+) -> None:
+    def use(base: str) -> tuple[int, bytes]:
+        answer = httpx.post(f"{base}/strict", json={"number": "seven"})
+        return answer.status_code, answer.content
+
+    assert same_with_us(edges, collector, service, use)[0] == 422
+    assert collector.requests("POST /strict") == {422: 1}
+    assert collector.body("POST /strict request")["fields"]["number"]["strings"] == 1
+    assert collector.body("POST /strict response 4xx")["fields"]["detail[].type"]["strings"] == 1
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_requests_on_one_connection_are_counted_each(http: str, collector: Collector, service: str) -> None:
+    """The second is sent before the first is answered, and the body of the first is never read."""
+    first = b"POST /unread HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 8\r\n\r\n"
+    pipelined = first + b'{"a": 1}' + head("GET", "/json")
+    answer = same_with_us(edges, collector, service, lambda base: talk(base, pipelined), http=http)
+    assert answer.count(b"HTTP/1.1 ") == 2
+    collector.wait_until(lambda c: c.requests("GET /json") == {200: 1})
+    assert collector.requests("POST /unread") == {413: 1}
+
+
+def test_a_part_of_a_document_is_not_taken_for_a_damaged_one(
+    collector: Collector, service: str, tmp_path: Path
+) -> None:
+    (tmp_path / "prices.json").write_bytes(DOCUMENT)
+
+    def app() -> Starlette:
+        return Starlette(routes=[Mount("/files", StaticFiles(directory=tmp_path))])
+
+    def use(base: str) -> list[tuple[int, bytes]]:
+        whole = httpx.get(f"{base}/files/prices.json")
+        part = httpx.get(f"{base}/files/prices.json", headers={"range": "bytes=2-9"})
+        again = httpx.get(f"{base}/files/prices.json", headers={"if-none-match": whole.headers["etag"]})
+        return [(answer.status_code, answer.content) for answer in (whole, part, again)]
+
+    assert same_with_us(app, collector, service, use) == [(200, DOCUMENT), (206, DOCUMENT[2:10]), (304, b"")]
+    collector.wait_until(lambda c: sum(c.requests("GET /files/{path}").values()) == 3)
+    assert collector.requests("GET /files/{path}") == {200: 1, 206: 1, 304: 1}
+    body = collector.body("GET /files/{path} response 2xx")
+    assert (body["documents"], body["not_captured"], body["malformed"]) == (1, 1, 0)
+
+
 def test_server_sent_events_pass_as_they_come_and_are_not_profiled(collector: Collector, service: str) -> None:
     answer = same_with_us(edges, collector, service, lambda base: talk(base, head("GET", "/events")))
     assert answer.count(b"data: ") == 3
     assert collector.body("GET /events response 2xx")["not_json"] == 1
 
 
-def test_a_client_that_leaves_an_endless_stream_is_counted_as_cancelled(collector: Collector, service: str) -> None:
-    with serving(watched(edges(), collector, service)) as base:
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_a_client_that_leaves_an_endless_stream_is_counted_as_cancelled(
+    http: str, collector: Collector, service: str
+) -> None:
+    with serving(watched(edges(), collector, service), http=http) as base:
         with httpx.stream("GET", f"{base}/endless") as response:
             next(response.iter_bytes())
         collector.wait_until(lambda c: "GET /endless" in c.subjects())
@@ -216,10 +315,11 @@ def test_a_client_that_leaves_an_endless_stream_is_counted_as_cancelled(collecto
     assert (request["by_status"], request["cancelled"], request["last_byte"]) == ({200: 1}, 1, 0)
 
 
+@pytest.mark.parametrize("http", ["h11", "httptools"])
 def test_a_client_that_stops_in_the_middle_of_its_body_is_counted_as_cancelled(
-    collector: Collector, service: str
+    http: str, collector: Collector, service: str
 ) -> None:
-    with serving(watched(edges(), collector, service)) as base:
+    with serving(watched(edges(), collector, service), http=http) as base:
         host, port = base.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(head("POST", "/raw", "content-type: application/json", "content-length: 99") + b'{"a":')
@@ -366,8 +466,26 @@ def test_a_websocket_is_counted_and_never_profiled(
 # ------------------------------------------------------------------ routes
 
 
+UUID = "6f1c1b1e-6d0a-4c57-9a53-0c9f6f0f7d11"
+
+
 async def answer(request: Request) -> Response:
     return JSONResponse({"a": 1})
+
+
+class Day(Convertor[date]):
+    """A converter of the application's own."""
+
+    regex = "[0-9]{8}"
+
+    def convert(self, value: str) -> date:
+        return date.fromisoformat(f"{value[:4]}-{value[4:6]}-{value[6:]}")
+
+    def to_string(self, value: date) -> str:
+        return f"{value:%Y%m%d}"
+
+
+register_url_convertor("day", Day())
 
 
 def many_routes() -> Starlette:
@@ -375,6 +493,9 @@ def many_routes() -> Starlette:
     inner, outer = APIRouter(prefix="/inner"), APIRouter(prefix="/outer")
     inner.get("/{number:int}")(lambda number: number)
     inner.get("/files/{rest:path}")(lambda rest: rest)
+    inner.get("/prices/{price:float}")(lambda price: price)
+    inner.get("/keys/{key:uuid}")(lambda key: key)
+    inner.get("/days/{day:day}")(lambda day: day.isoformat())
     outer.include_router(inner, prefix="/v1")
     deep.include_router(outer, prefix="/api")
     return Starlette(
@@ -397,6 +518,10 @@ def many_routes() -> Starlette:
         ("GET", "other", "/only/here", "(unmatched)", 404),
         ("GET", "other", "/sub/api/outer/v1/inner/7", "GET /sub/api/outer/v1/inner/{number}", 200),
         ("GET", "other", "/sub/api/outer/v1/inner/files/a/b/c", "GET /sub/api/outer/v1/inner/files/{rest}", 200),
+        ("GET", "other", "/sub/api/outer/v1/inner/prices/2.5", "GET /sub/api/outer/v1/inner/prices/{price}", 200),
+        ("GET", "other", f"/sub/api/outer/v1/inner/keys/{UUID}", "GET /sub/api/outer/v1/inner/keys/{key}", 200),
+        ("GET", "other", "/sub/api/outer/v1/inner/days/20261124", "GET /sub/api/outer/v1/inner/days/{day}", 200),
+        ("GET", "other", "/sub/api/outer/v1/inner/7/", "GET /sub/{path}", 307),
         ("GET", "other", "/sub/api/outer/v1/inner/seven", "GET /sub/{path}", 404),
         ("POST", "other", "/sub/api/outer/v1/inner/7", "POST /sub/api/outer/v1/inner/{number}", 405),
         ("GET", "other", "/group/red/item/7", "GET /group/{kind}/item/{number}", 200),
@@ -407,11 +532,67 @@ def many_routes() -> Starlette:
 def test_a_route_is_named_by_its_whole_template(
     method: str, host: str, path: str, name: str, status: int, collector: Collector, service: str
 ) -> None:
-    def use(base: str) -> int:
-        return httpx.request(method, base + path, headers={"host": host}).status_code
+    def use(base: str) -> tuple[int, bytes, str | None, str | None]:
+        answer = httpx.request(method, base + path, headers={"host": host})
+        # Where a slash redirects to, and what a 405 allows.
+        return answer.status_code, answer.content, answer.headers.get("location"), answer.headers.get("allow")
 
-    assert same_with_us(many_routes, collector, service, use) == status
+    assert same_with_us(many_routes, collector, service, use)[0] == status
     assert collector.requests(name) == {status: 1}, collector.summary()
+
+
+# ------------------------------------------------------------------ lifespan
+
+
+@asynccontextmanager
+async def fails_to_start(app: Any) -> AsyncIterator[dict[str, Any]]:
+    raise Refused
+    yield {}
+
+
+@asynccontextmanager
+async def fails_to_stop(app: Any) -> AsyncIterator[dict[str, Any]]:
+    yield {"pool": "of connections"}
+    raise Refused
+
+
+async def knows_no_lifespan(scope: Any, receive: Any, send: Any) -> None:
+    assert scope["type"] == "http"
+
+
+LIFESPANS = {
+    "starts and stops": lambda: Starlette(),
+    "fails to start": lambda: Starlette(lifespan=fails_to_start),
+    "fails to stop": lambda: Starlette(lifespan=fails_to_stop),
+    "knows none": lambda: knows_no_lifespan,
+}
+
+
+async def live(app: Any) -> list[Any]:
+    """What a server sees of an application that starts and stops: messages, the state, how it ended."""
+    sent: list[Any] = []
+    state: dict[str, Any] = {}
+    incoming = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Any:
+        return next(incoming)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    try:
+        await app({"type": "lifespan", "state": state}, receive, send)
+    except BaseException as error:
+        return [*sent, state, type(error)]
+    return [*sent, state]
+
+
+@pytest.mark.parametrize("how", LIFESPANS)
+def test_an_application_starts_stops_and_fails_as_without_us(how: str, collector: Collector, service: str) -> None:
+    expected = asyncio.run(live(LIFESPANS[how]()))
+    watching = FieldmarkMiddleware(LIFESPANS[how](), service=service, url=collector.url, version="v1")
+    assert asyncio.run(live(watching)) == expected
+    assert agent_of(service).faults == 0
 
 
 # ------------------------------------------------------------------ beside other middleware

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+import sysconfig
 import types
 from pathlib import Path
 
@@ -146,3 +148,69 @@ def test_a_git_that_hangs_is_given_up(repository: Path, tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", str(fake.parent))
     monkeypatch.setattr(version, "GIT_SECONDS_MAX", 0.2)
     assert git_version(repository) == head
+
+
+INSTALLED = """
+import sys
+from pathlib import Path
+import orders.main
+from fieldmark.version import detect
+print(detect(None, {"IMAGE_TAG": "latest"}, Path("/")).name)
+"""
+
+
+def test_an_installed_application_of_the_same_tag_with_other_code_is_another_version(tmp_path: Path) -> None:
+    """As in an image: no git, the application in site-packages, started from a folder that is not its own."""
+    home = tmp_path / "environment"
+    python = home / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True, timeout=60)
+    (packages,) = home.glob("lib/python*/site-packages")
+    below = sysconfig.get_paths()["purelib"]  # where this package is
+    (packages / "fieldmark.pth").write_text(f"import site; site.addsitedir({below!r})\n")
+
+    def deploy(code: str) -> str:
+        install(packages, "orders", "1.0", {"orders/__init__.py": "", "orders/main.py": code})
+        return subprocess.run(
+            [str(python), "-c", INSTALLED], capture_output=True, text=True, check=True, timeout=60
+        ).stdout.strip()
+
+    first = deploy("limit = 1\n")
+    assert first.startswith("code:")
+    assert deploy("limit = 1\n") == first  # compiled and asked for again: nothing changed
+    second = deploy("limit = 2\n")
+    assert second != first
+    install(packages, "framework", "2.0", {"framework.py": "x = 1\n"})
+    assert deploy("limit = 2\n") not in (first, second)  # the same application on something else
+
+
+def install(packages: Path, name: str, number: str, files: dict[str, str]) -> None:
+    """As an installer does, with a record of hashes."""
+    lines = []
+    for path, text in files.items():
+        (packages / path).parent.mkdir(exist_ok=True)
+        (packages / path).write_text(text)
+        lines.append(f"{path},sha256={hashlib.sha256(text.encode()).hexdigest()},{len(text)}")
+    info = packages / f"{name}-{number}.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n")
+    (info / "RECORD").write_text("\n".join(lines) + "\n")
+
+
+def test_a_repository_that_git_will_not_read_still_has_its_head(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the folder belongs to another user than the process."""
+    head = git_version(repository)
+    fake = tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(f"#!{sys.executable}\nraise SystemExit(128)\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent))
+    assert git_version(repository) == head
+
+
+def test_a_tag_alone_does_not_hide_that_the_work_tree_changed(repository: Path) -> None:
+    git(repository, "tag", "v1")
+    tagged = detect(None, {}, repository).name
+    (repository / "app" / "main.py").write_text("x = 2\n")
+    assert detect(None, {}, repository).name != tagged
