@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from fieldmark import _core
-from support import WAIT_SECONDS_MAX
+from support import WAIT_SECONDS_MAX, add
 
 FORWARDED = ("Content-Type", "User-Agent", "Fieldmark-Clock")
 
@@ -73,3 +73,13 @@ class Relay:
                 pass
 
         return Handler
+
+
+def subjects(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    """Added up over workers and minutes."""
+    total: dict[str, Any] = {}
+    for batch in batches:
+        for of_minute in batch["minutes"].values():
+            for name, subject in of_minute.items():
+                total[name] = add(total.get(name, {}), subject)
+    return total

@@ -22,8 +22,8 @@ import binary
 import pytest
 
 from environments import NEWEST, lay_package, python_of
-from relay import Relay
-from support import Pause, add, free_port, wait_for_port
+from relay import Relay, subjects
+from support import Pause, free_port, wait_for_port
 
 HERE = Path(__file__).parent
 OLDEST_FASTAPI = "fastapi-0.115.0"
@@ -228,16 +228,6 @@ def processes(batches: list[dict[str, Any]]) -> int:
 
 def versions(batches: list[dict[str, Any]]) -> set[str]:
     return {batch["version"] for batch in batches}
-
-
-def subjects(batches: list[dict[str, Any]]) -> dict[str, Any]:
-    """Added up over workers and minutes."""
-    total: dict[str, Any] = {}
-    for batch in batches:
-        for of_minute in batch["minutes"].values():
-            for name, subject in of_minute.items():
-                total[name] = add(total.get(name, {}), subject)
-    return total
 
 
 def requests_of(found: dict[str, Any]) -> dict[str, dict[int, int]]:
