@@ -1,5 +1,6 @@
 # Everything is linked in but the C library, so that what is built runs on machines that have none of it: for wheels.
-# Defines simdjson::simdjson and spdlog::spdlog, and lets what is searched for after it be found as static libraries.
+# Defines simdjson::simdjson, and spdlog::spdlog and tomlplusplus::tomlplusplus as headers alone; what is searched for
+# after it is found as static libraries.
 #
 # FIELDMARK_SIMDJSON_SOURCE: simdjson.cpp of the release whose header is installed; Debian has it in no static library.
 set(FIELDMARK_SIMDJSON_SOURCE "" CACHE FILEPATH "simdjson.cpp of the release whose header is installed")
@@ -25,3 +26,7 @@ add_library(spdlog::spdlog INTERFACE IMPORTED GLOBAL)
 target_include_directories(spdlog::spdlog INTERFACE "${spdlog_include}")
 target_compile_definitions(spdlog::spdlog INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
 target_link_libraries(spdlog::spdlog INTERFACE Threads::Threads)
+
+find_path(tomlplusplus_include toml++/toml.h REQUIRED)
+add_library(tomlplusplus::tomlplusplus INTERFACE IMPORTED GLOBAL)
+target_include_directories(tomlplusplus::tomlplusplus INTERFACE "${tomlplusplus_include}")
