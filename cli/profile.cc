@@ -7,12 +7,13 @@
 #include <map>
 #include <memory>
 
-#include "cli/comparison.h"
 #include "cli/exit_code.h"
 #include "cli/profile_input.h"
 #include "cli/profile_report.h"
 #include "cli/server_answers.h"
 #include "cli/terminal.h"
+#include "fieldmark/bucket/document_profiler.h"
+#include "fieldmark/judge/lots.h"
 
 namespace fieldmark::cli {
 namespace {
@@ -26,6 +27,7 @@ struct Options {
   std::string save;
   std::string hash_key;
   std::string form = "auto";
+  std::vector<std::string> reveal;
   bool json = false;
 };
 
@@ -89,6 +91,7 @@ json::object FindingJson(const judge::Finding& finding) {
   return {{"signal", finding.signal},
           {"field", finding.field},
           {"statistic", finding.statistic},
+          {"category", finding.category.empty() ? json::value(nullptr) : json::value(finding.category)},
           {"state", judge::StateCode(finding.state)},
           {"direction", judge::DirectionCode(finding.direction)},
           {"from", finding.from},
@@ -163,7 +166,7 @@ int ExitCodeOf(judge::State state) {
 }
 
 int CompareTwo(const Options& options, const std::vector<LoadedProfile>& sides) {
-  const Comparison comparison = Compare(sides[0].profile, sides[1].profile);
+  const judge::Comparison comparison = judge::Compare(sides[0].profile, sides[1].profile);
   std::vector<std::string> notes;
   if (!comparison.hashes_compared) {
     notes.push_back(
@@ -215,6 +218,12 @@ Result<int> Run(const Options& options) {
     }
     input.hash_key = *key;
   }
+  const Result<std::shared_ptr<const profile::Declarations>> declarations =
+      bucket::RevealedDocuments(options.reveal);
+  if (!declarations.ok()) {
+    return Error{declarations.error().code, "reading --reveal: " + declarations.error().message};
+  }
+  input.declarations = *declarations;
   const Result<std::vector<LoadedProfile>> loaded = LoadProfiles(paths, input);
   if (!loaded.ok()) return loaded.error();
   if (comparing) return CompareTwo(options, *loaded);
@@ -256,11 +265,18 @@ void AddProfile(CLI::App& app, int& exit_code) {
           "saved file")
       ->type_name("HEX")
       ->envname("FIELDMARK_HASH_KEY");
+  command
+      ->add_option(
+          "--reveal", options->reveal,
+          "A field whose values may be shown and saved as they are, like customer.country; again for "
+          "another")
+      ->type_name("FIELD")
+      ->allow_extra_args(false);
   command->add_flag("--json", options->json, "One JSON object instead of words");
   command->footer(
-      "No value of a document is shown or saved, only counts, rounded ranges and keyed hashes: there is "
-      "nothing to "
-      "reveal");
+      "No value of a document is shown or saved, only counts, rounded ranges and keyed hashes; but of fields "
+      "that "
+      "--reveal names the commonest values and the exact range");
   command->callback([options, &exit_code] {
     const Result<int> code = Run(*options);
     exit_code = code.ok() ? *code : kCouldNotRun;

@@ -146,11 +146,17 @@ std::string ProblemText(Malformed kind, uint64_t at, DocumentForm form, bool out
   return std::string(json::MalformedName(kind)) + place;
 }
 
+UnixMs Now() {
+  using std::chrono::milliseconds, std::chrono::system_clock;
+  return std::chrono::duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
 // Documents of one stream, profiled as they come.
 class DocumentInput {
  public:
-  DocumentInput(DocumentForm form, const HashKey& key, bool keep_key)
-      : splitter_(form, bucket::kDocumentLimits.body_bytes_max), profiler_(key, keep_key) {}
+  DocumentInput(const ProfileInputOptions& options, const HashKey& key)
+      : splitter_(options.form, bucket::kDocumentLimits.body_bytes_max),
+        profiler_(key, /*keep_key=*/!options.hash_key, options.declarations) {}
 
   void Feed(std::string_view bytes) { splitter_.Feed(bytes, visit_); }
   void Finish() { splitter_.Finish(visit_); }
@@ -167,7 +173,7 @@ class DocumentInput {
     if (outside) {
       profiler_.CountMalformed(kind);
     } else {
-      const bucket::DocumentProfiler::Outcome outcome = profiler_.Observe(piece.bytes);
+      const bucket::DocumentProfiler::Outcome outcome = profiler_.Observe(piece.bytes, opened_at_);
       kind = outcome.malformed;
       at += outcome.at;
     }
@@ -183,6 +189,7 @@ class DocumentInput {
   DocumentSplitter::Visit visit_ = [this](const DocumentPiece& piece) { Visit(piece); };
   uint64_t documents_ = 0;
   std::string first_problem_;
+  const UnixMs opened_at_ = Now();  // one moment for all, so that the order of documents does not matter
 };
 
 // A file that is open and of which the beginning was read: enough to tell what it is.
@@ -227,11 +234,11 @@ Result<LoadedProfile> LoadSaved(const std::string& path, Opened opened) {
   return LoadedProfile{path, std::move(profile).value(), true, ""};
 }
 
-Result<LoadedProfile> LoadDocuments(const std::string& path, const Opened& opened, DocumentForm form,
-                                    const HashKey& key, bool keep_key) {
+Result<LoadedProfile> LoadDocuments(const std::string& path, const Opened& opened,
+                                    const ProfileInputOptions& options, const HashKey& key) {
   FM_RETURN_IF_ERROR(CheckSignature(path, opened.head));
   Progress progress(NameOf(path), opened.file->size());
-  DocumentInput input(form, key, keep_key);
+  DocumentInput input(options, key);
   input.Feed(opened.head);
   uint64_t bytes = opened.head.size();
   std::string piece(kPieceBytes, '\0');
@@ -283,8 +290,7 @@ Result<std::vector<LoadedProfile>> LoadProfiles(const std::vector<std::string>& 
       Result<Opened> opened = OpenInput(paths[i]);
       if (!opened.ok()) return opened.error();
       Result<LoadedProfile> one = opened->is_saved() ? LoadSaved(paths[i], std::move(opened).value())
-                                                     : LoadDocuments(paths[i], *opened, options.form, *key,
-                                                                     /*keep_key=*/!options.hash_key);
+                                                     : LoadDocuments(paths[i], *opened, options, *key);
       if (!one.ok()) return one.error();
       loaded[i] = std::move(one).value();
     }

@@ -1,12 +1,14 @@
 // Files of documents, and saved profiles, read into profiles.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/document_splitter.h"
 #include "fieldmark/bucket/saved_profile.h"
+#include "fieldmark/profile/declarations.h"
 
 namespace fieldmark::cli {
 
@@ -15,6 +17,8 @@ struct ProfileInputOptions {
   // None: values are hashed under the key that a saved profile among the inputs carries, else under a new
   // random one, which the profile then carries.
   std::optional<HashKey> hash_key;
+  // Fields whose values may be saved and shown; null: none.
+  std::shared_ptr<const profile::Declarations> declarations;
 };
 
 struct LoadedProfile {

@@ -30,6 +30,7 @@ constexpr double kFormatUsual = 0.9;   // of the strings, before others than it 
 constexpr double kCardShare = 0.2;     // one in ten numbers of that length has a card's check digit
 constexpr uint64_t kConstantMin = 50;  // values, before it is said that they are all one
 constexpr size_t kFormatsShown = 3;
+constexpr size_t kValuesShown = 5;
 constexpr const char* kNone = "–";
 
 // What a string is meant to be, of which it then is all or nothing; the others only describe it.
@@ -156,10 +157,36 @@ std::string RangeText(const Histogram& histogram, bool whole, const char* unit) 
          NumberWords(values.Quantile(0.99));
 }
 
+// How old the values were when they were read.
+std::string AgeText(const Histogram& age_ms) {
+  const std::string least = judge::SpanWords(age_ms.min());
+  const std::string most = judge::SpanWords(age_ms.max());
+  if (least == most) return least + " old";
+  return least + " … " + most + " old, median " + judge::SpanWords(age_ms.Quantile(0.5));
+}
+
+// The commonest of the values that may be shown, and how much of all values they are.
+std::string RevealedText(const FieldSummary& field) {
+  const std::vector<profile::RevealedValue> values = profile::RevealedOf(field);
+  std::string text;
+  for (size_t i = 0; i < std::min(values.size(), kValuesShown); ++i) {
+    text += (text.empty() ? "" : ", ") + ("`" + Printable(values[i].text) + "` ") +
+            PercentWords(Share(values[i].count, field.categories.total()));
+  }
+  if (values.size() > kValuesShown) text += ", …";
+  return text;
+}
+
 std::string ValuesText(const FieldSummary& field) {
   std::string text;
   const auto add = [&](const std::string& words) { text += (text.empty() ? "" : "; ") + words; };
-  if (!field.numbers.empty()) add(RangeText(field.numbers, profile::AreWhole(field.counts), ""));
+  const std::string revealed = RevealedText(field);
+  if (!revealed.empty()) add(revealed);
+  if (profile::AreMoments(field)) {
+    add(AgeText(field.age_ms));
+  } else if (!field.numbers.empty()) {
+    add(RangeText(field.numbers, profile::AreWhole(field.counts), ""));
+  }
   if (!field.string_bytes.empty()) add(RangeText(field.string_bytes, true, "bytes"));
   if (!field.array_items.empty()) add(RangeText(field.array_items, true, "items"));
   const uint64_t booleans = Booleans(field.counts);
@@ -360,11 +387,18 @@ json::object FieldJson(const Fields& fields, const std::string& path, const Fiel
   if (!field.numbers.empty())
     object["numbers"] = HistogramJson(field.numbers, profile::AreWhole(field.counts));
   if (!field.string_bytes.empty()) object["string_bytes"] = HistogramJson(field.string_bytes, true);
+  if (!field.age_ms.empty()) object["age_ms"] = HistogramJson(field.age_ms, false);
   if (!field.array_items.empty()) object["array_items"] = HistogramJson(field.array_items, true);
   if (!field.categories.empty()) {
     object["distinct"] = {{"count", profile::DistinctOf(field.categories)},
                           {"exact", !field.categories.overflowed()}};
   }
+  json::array revealed;
+  for (const profile::RevealedValue& value : profile::RevealedOf(field)) {
+    revealed.push_back(json::object{
+        {"value", value.text}, {"type", value.is_number ? "number" : "string"}, {"count", value.count}});
+  }
+  if (!revealed.empty()) object["revealed"] = std::move(revealed);
   return object;
 }
 

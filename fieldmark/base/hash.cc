@@ -208,7 +208,7 @@ void SipHash13Tagged(const HashKey& key, std::span<const ShortText> texts, uint6
 
 uint64_t HashKey::Id() const {
   const uint64_t id = SipHash13(*this, {});
-  return id == 0 ? 1 : id;
+  return id == 0 || id == kMixedKeys ? 1 : id;
 }
 
 Result<HashKey> HashKey::FromHex(std::string_view hex) {

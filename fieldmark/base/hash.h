@@ -12,11 +12,15 @@
 
 namespace fieldmark {
 
+// The id of no key: of summaries whose hashes were made under more than one.
+inline constexpr uint64_t kMixedKeys = ~uint64_t{0};
+
 // 128 random bits per (environment, service). Summaries made under different keys never compare.
 struct HashKey {
   std::array<uint8_t, 16> bytes{};
 
-  // Names the key in summaries without giving it away: the key's hash of an empty string. Never zero.
+  // Names the key in summaries without giving it away: the key's hash of an empty string. Never zero
+  // nor kMixedKeys.
   uint64_t Id() const;
   // 32 hexadecimal digits, either case.
   static Result<HashKey> FromHex(std::string_view hex);

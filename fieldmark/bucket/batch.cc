@@ -54,7 +54,7 @@ Result<BatchHeader> DecodeHeader(std::string_view bytes) {
   header.pid = in.Varint();
   header.started_unix_ms = in.Signed();
   header.sdk = in.String();
-  if (!in.ok() || !in.done()) return Damaged("its header");
+  if (!in.ok() || !in.done() || header.hash_key_id == kMixedKeys) return Damaged("its header");
   if (source > static_cast<uint8_t>(Source::kReplay)) {
     return Error{ErrorCode::kInvalidArgument,
                  "reading a batch: expected the source live (0) or replay (1) in its header, found " +
@@ -65,6 +65,7 @@ Result<BatchHeader> DecodeHeader(std::string_view bytes) {
 
 // The header, and what follows it.
 struct Envelope {
+  uint16_t version;
   BatchHeader header;
   std::string_view packed;
 };
@@ -79,19 +80,20 @@ Result<Envelope> OpenEnvelope(std::string_view bytes) {
   const uint16_t low = in.U8();
   const int version = low | in.U8() << 8;
   if (!in.ok()) return Damaged("its version");
-  if (version != kFormatVersion) {
+  if (version < kFormatVersionMin || version > kFormatVersion) {
     return Error{ErrorCode::kUnsupported, "reading a batch: found format version " + std::to_string(version) +
-                                              ", this build reads " + std::to_string(kFormatVersion) +
+                                              ", this build reads " + std::to_string(kFormatVersionMin) +
+                                              " to " + std::to_string(kFormatVersion) +
                                               "; upgrade the server before its workers"};
   }
   const std::string_view header_bytes = in.String();
   if (!in.ok()) return Damaged("its header");
   Result<BatchHeader> header = DecodeHeader(header_bytes);
   if (!header.ok()) return header.error();
-  return Envelope{std::move(header).value(), in.Raw(in.remaining())};
+  return Envelope{static_cast<uint16_t>(version), std::move(header).value(), in.Raw(in.remaining())};
 }
 
-void EncodeBuckets(const Batch& batch, ByteWriter& out) {
+void EncodeBuckets(const Batch& batch, uint8_t version, ByteWriter& out) {
   out.Varint(batch.buckets.size());
   Minute next = 0;
   ByteWriter encoded;
@@ -115,7 +117,7 @@ void EncodeBuckets(const Batch& batch, ByteWriter& out) {
       for (const Family family : kAllFamilies) {
         if ((present >> static_cast<int>(family) & 1) == 0) continue;
         encoded.Clear();
-        EncodeSubject(subject, family, encoded);
+        EncodeSubject(subject, family, encoded, version);
         out.String(encoded.bytes());
       }
     }
@@ -127,8 +129,8 @@ constexpr size_t kSubjectBytes = 128 + sizeof(SubjectSummary);
 
 class BucketsDecoder {
  public:
-  BucketsDecoder(std::string_view bytes, bool hashed, size_t memory_left)
-      : in_(bytes), hashed_(hashed), memory_left_(memory_left) {}
+  BucketsDecoder(std::string_view bytes, uint16_t version, uint64_t key_id, size_t memory_left)
+      : in_(bytes), version_(version), key_id_(key_id), memory_left_(memory_left) {}
 
   Result<Buckets> Decode() {
     Buckets buckets;
@@ -181,30 +183,35 @@ class BucketsDecoder {
   void DecodeFamilies(uint8_t present, SubjectSummary& subject) {
     for (const Family family : kAllFamilies) {
       if ((present >> static_cast<int>(family) & 1) == 0) continue;
-      ByteReader family_in(in_.String());
+      const std::string_view bytes = in_.String();
+      if (!bytes.starts_with(static_cast<char>(version_))) in_.Fail();
+      ByteReader family_in(bytes);
       DecodeSubject(family_in, family, subject, memory_left_);
-      if (!family_in.ok() || !HasFamily(subject, family) || (family == Family::kHashed && !hashed_))
+      if (!family_in.ok() || !HasFamily(subject, family) || (family == Family::kHashed && key_id_ == 0))
         in_.Fail();
     }
+    // Version 1 says it once for the whole batch.
+    if (version_ == 1 && subject.body && subject.body->AnyHashed()) subject.body->hash_key_id = key_id_;
   }
 
   ByteReader in_;
-  bool hashed_;
+  uint16_t version_;
+  uint64_t key_id_;
   size_t memory_left_;
 };
 
 }  // namespace
 
-std::string EncodeBatch(const Batch& batch) {
+std::string EncodeBatch(const Batch& batch, uint16_t version) {
   ByteWriter header;
   EncodeHeader(batch.header, header);
   ByteWriter body;
-  EncodeBuckets(batch, body);
+  EncodeBuckets(batch, static_cast<uint8_t>(version), body);
 
   ByteWriter out;
   out.Raw(kMagic);
-  out.U8(kFormatVersion & 0xFF);
-  out.U8(kFormatVersion >> 8);
+  out.U8(static_cast<uint8_t>(version & 0xFF));
+  out.U8(static_cast<uint8_t>(version >> 8));
   out.String(header.bytes());
 
   out.Raw(Pack(body.bytes()));
@@ -216,8 +223,8 @@ Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max) {
   if (!envelope.ok()) return envelope.error();
   const Result<Unpacked> body = Unpack(envelope->packed, decoded_bytes_max, kUnpackTexts);
   if (!body.ok()) return body.error();
-  const bool hashed = envelope->header.hash_key_id != 0;
-  BucketsDecoder decoder(body->bytes(), hashed, (kMemoryFactor - 1) * decoded_bytes_max);
+  BucketsDecoder decoder(body->bytes(), envelope->version, envelope->header.hash_key_id,
+                         (kMemoryFactor - 1) * decoded_bytes_max);
   Result<Buckets> buckets = decoder.Decode();
   if (!buckets.ok()) return buckets.error();
   return Batch{std::move(envelope->header), std::move(buckets).value()};

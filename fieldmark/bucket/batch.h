@@ -12,7 +12,10 @@
 
 namespace fieldmark::bucket {
 
-inline constexpr uint16_t kFormatVersion = 1;
+// A batch of version n holds subjects of version n. A server reads its own and the two before, a worker
+// writes the newest that the server reads.
+inline constexpr uint16_t kFormatVersion = kSubjectVersion;
+inline constexpr uint16_t kFormatVersionMin = kSubjectVersionMin;  // that is read and written
 
 // The key of everything stored.
 struct Stream {
@@ -53,7 +56,7 @@ struct Batch {
 inline constexpr size_t kBatchBytesMax = 8u << 20;  // decoded
 
 // Magic, version, then zstd of the sections.
-std::string EncodeBatch(const Batch& batch);
+std::string EncodeBatch(const Batch& batch, uint16_t version = kFormatVersion);
 // kUnsupported for another format version, kTooLarge for more than `decoded_bytes_max` after decompression,
 // else kDataLoss or kInvalidArgument. Uses at most 16 × decoded_bytes_max of memory.
 Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max = kBatchBytesMax);

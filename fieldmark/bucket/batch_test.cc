@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <tuple>
 
 #include "fieldmark/bucket/summary_testing.h"
 
@@ -96,7 +97,7 @@ TEST(Batch, WithoutAKeyNothingHashedIsInside) {
 TEST(Batch, WhatIsNoBatchSaysWhy) {
   const std::string good = EncodeBatch({Header(), {}});
   std::string other_version = good;
-  other_version[4] = 2;
+  other_version[4] = kFormatVersion + 1;
   std::string other_source = Envelope(Header());
   other_source[other_source.find("\xef\xcd\xab") - 1] = 2;
   const struct {
@@ -177,7 +178,29 @@ TEST(Batch, DamageIsFoundOrHarmless) {
 // What every later version must still read. The files were written by the version of their folder and never
 // change.
 
-SubjectSummary GoldenBody() {
+// What version 2 added: ages, and of a field that is revealed texts and an exact range.
+void AddVersionTwo(BodySummary& body) {
+  profile::FieldSummary& status = body.fields["status"];
+  status.counts.documents = status.counts.seen = 1200;
+  status.counts.strings = 900;
+  status.counts.integers = 300;
+  for (const auto& [hash, text, times] : {std::tuple{0x0123'4567'89AB'CDEFu, "paid", 800u},
+                                          std::tuple{0x1123'4567'89AB'CDEFu, "“open”", 100u}}) {
+    status.categories.Add(hash, times);
+    status.texts.Add(hash, false, text);
+    status.string_bytes.Add(static_cast<double>(std::string_view(text).size()), times);
+  }
+  status.categories.Add(0x2123'4567'89AB'CDEF, 300);
+  status.texts.Add(0x2123'4567'89AB'CDEF, true, "-1.5e+300");
+  status.numbers.Add(-1.5e300, 300);
+  profile::FieldSummary& created = body.fields["created_at"];
+  created.counts.documents = created.counts.seen = created.counts.strings = 1200;
+  created.string_bytes.Add(20, 1200);
+  for (int i = 0; i < 1200; ++i) created.age_ms.Add(1000.0 * (i % 40) - 5000);
+  created.Conceal();
+}
+
+SubjectSummary GoldenBody(int version) {
   SubjectSummary subject;
   BodySummary& body = subject.body.emplace();
   body.documents = 1200;
@@ -201,14 +224,16 @@ SubjectSummary GoldenBody() {
   price.categories.Add(1, 3000);
   body.fields["items"].array_items.Add(3, 1200);
   body.fields[""].counts.objects = 1200;
-  subject.Conceal();
+  for (auto& [path, field] : body.fields) field.Conceal();
+  if (version >= 2) AddVersionTwo(body);
+  body.hash_key_id = Header().hash_key_id;
   return subject;
 }
 
-Batch GoldenOrders() {
+Batch GoldenOrders(int version) {
   Batch batch{Header(), {}};
   Bucket& bucket = batch.buckets[kMinute0];
-  bucket["POST /orders request"] = GoldenBody();
+  bucket["POST /orders request"] = GoldenBody(version);
   RequestSummary& request = bucket["POST /orders"].request.emplace();
   request.by_status = {{0, 1}, {201, 1190}, {422, 9}, {500, 1}};
   request.by_exception["KeyError"] = 1;
@@ -246,6 +271,7 @@ Batch GoldenExtremes() {
   all.counts.cut = UINT64_MAX;
   all.counts.formats.fill(UINT64_MAX);
   all.Conceal();
+  subject.body->hash_key_id = Header().hash_key_id;
   RequestSummary& request = subject.request.emplace();
   request.by_status[65535] = UINT64_MAX;
   request.first_byte_ms.Add(1e-300);
@@ -260,15 +286,27 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+std::string GoldenPath(int version, const std::string& name) {
+  return std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v" + std::to_string(version) + "/" + name +
+         ".batch";
+}
+
 TEST(Batch, GoldenBatchesOfEveryVersionAreReadTheSame) {
-  const struct {
+  struct Case {
+    int version;
     const char* name;
     Batch batch;
-  } cases[] = {{"empty", {Header(), {}}}, {"orders", GoldenOrders()}, {"extremes", GoldenExtremes()}};
-  for (const auto& [name, batch] : cases) {
-    const std::string path = std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v1/" + name + ".batch";
+  };
+  std::vector<Case> cases;
+  for (int version = kFormatVersionMin; version <= kFormatVersion; ++version) {
+    cases.push_back({version, "empty", {Header(), {}}});
+    cases.push_back({version, "orders", GoldenOrders(version)});
+    cases.push_back({version, "extremes", GoldenExtremes()});
+  }
+  for (const auto& [version, name, batch] : cases) {
+    const std::string path = GoldenPath(version, name);
     // How the files of a new version are made, once.
-    if (std::getenv("FIELDMARK_WRITE_GOLDEN") != nullptr) {
+    if (version == kFormatVersion && std::getenv("FIELDMARK_WRITE_GOLDEN") != nullptr) {
       std::ofstream(path, std::ios::binary) << EncodeBatch(batch);
     }
     const std::string golden = ReadFile(path);
@@ -276,7 +314,7 @@ TEST(Batch, GoldenBatchesOfEveryVersionAreReadTheSame) {
     ASSERT_TRUE(back.ok()) << name << ": " << back.error().message;
     EXPECT_EQ(*back, batch) << name;
     // Another zstd may pack otherwise; what it packs is the same to the byte.
-    const std::string again = EncodeBatch(*back);
+    const std::string again = EncodeBatch(*back, static_cast<uint16_t>(version));
     const size_t envelope = Envelope(batch.header).size();
     EXPECT_EQ(again.substr(0, envelope), golden.substr(0, envelope)) << name;
     EXPECT_TRUE(Unpacked(again.substr(envelope)) == Unpacked(golden.substr(envelope))) << name;
@@ -284,16 +322,63 @@ TEST(Batch, GoldenBatchesOfEveryVersionAreReadTheSame) {
 }
 
 TEST(Batch, GoldenBatchesMergeWithTodays) {
-  Batch today = GoldenOrders();
-  const Batch golden =
-      *DecodeBatch(ReadFile(std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v1/orders.batch"));
-  MergeBuckets(today.buckets, golden.buckets);
-  const Bucket& bucket = today.buckets.at(kMinute0);
-  EXPECT_EQ(bucket.at("POST /orders").request->count(), 2 * 1201u);
-  const profile::Fields& fields = bucket.at("POST /orders request").body->fields;
-  EXPECT_EQ(fields.at("customer.phone").counts.nulls, 2 * 456u);
-  EXPECT_EQ(fields.at("customer.phone").categories.total(), 2 * 744u);
-  EXPECT_EQ(fields.at("items[].price").numbers.count(), 2 * 3000u);
+  for (int version = kFormatVersionMin; version <= kFormatVersion; ++version) {
+    Batch today = GoldenOrders(kFormatVersion);
+    const Batch golden = *DecodeBatch(ReadFile(GoldenPath(version, "orders")));
+    MergeBuckets(today.buckets, golden.buckets);
+    const Bucket& bucket = today.buckets.at(kMinute0);
+    EXPECT_EQ(bucket.at("POST /orders").request->count(), 2 * 1201u);
+    const BodySummary& body = *bucket.at("POST /orders request").body;
+    EXPECT_EQ(body.fields.at("customer.phone").counts.nulls, 2 * 456u);
+    EXPECT_EQ(body.fields.at("customer.phone").categories.total(), 2 * 744u);
+    EXPECT_EQ(body.fields.at("items[].price").numbers.count(), 2 * 3000u);
+    EXPECT_EQ(body.hash_key_id, Header().hash_key_id);
+    EXPECT_EQ(body.fields.at("status").texts.Find(0x0123'4567'89AB'CDEF)->text, "paid");
+    EXPECT_EQ(body.fields.at("status").numbers.min(), -1.5e300);
+    EXPECT_EQ(body.fields.at("created_at").age_ms.count(), version == 1 ? 1200u : 2400u);
+  }
+}
+
+TEST(Batch, AnEarlierVersionLeavesOutWhatItDoesNotKnow) {
+  const Batch batch{Header(), GoldenOrders(2).buckets};
+  const Result<Batch> back = DecodeBatch(EncodeBatch(batch, 1));
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  Batch expected = batch;
+  for (auto& [path, field] : expected.buckets.at(kMinute0).at("POST /orders request").body->fields) {
+    field.texts = {};
+    field.age_ms = {};
+  }
+  EXPECT_EQ(*back, expected);
+}
+
+TEST(Batch, HoldsSubjectsOfItsOwnVersionAlone) {
+  Batch batch{Header(), {}};
+  batch.buckets[kMinute0][""].watch.emplace().observed_ms = 1;
+  std::string mixed = Unpacked(EncodeBatch(batch, 1).substr(Envelope(batch.header).size()));
+  ASSERT_TRUE(DecodeBatch(EncodeBatch(batch, 1)).ok());
+  EXPECT_EQ(CodeOf(Envelope(batch.header) + Packed(mixed)), ErrorCode::kDataLoss);
+}
+
+// Hashes under two keys do not compare: none are left, and a later merge brings none back.
+TEST(Batch, HashesUnderTwoKeysAreLetGoWhenTheyMeet) {
+  const auto hashed = [](uint64_t key_id) {
+    BodySummary body;
+    body.fields["a"].counts.strings = 1;
+    body.fields["a"].categories.Add(7);
+    body.SetHashKeyId(key_id);
+    return body;
+  };
+  BodySummary one = hashed(1);
+  one.Merge(hashed(1));
+  EXPECT_EQ(one.fields.at("a").categories.total(), 2u);
+  one.Merge(hashed(2));
+  one.Merge(hashed(1));
+  EXPECT_TRUE(one.fields.at("a").categories.empty());
+  EXPECT_EQ(one.fields.at("a").counts.strings, 4u);
+  Batch batch{Header(), {}};
+  batch.buckets[kMinute0]["POST /a request"].body = one;
+  const Batch back = *DecodeBatch(EncodeBatch(batch));
+  EXPECT_EQ(back, batch) << "the bytes remember it";
 }
 
 }  // namespace

@@ -62,6 +62,8 @@ SubjectSummary Example() {
   field.string_bytes.Add(9, 5);
   field.string_bytes.Conceal();
   field.categories.Add(0xff, 5);
+  field.texts.Add(0xff, false, "+1");
+  body.hash_key_id = 0x0102030405060708;
   subject.watch = WatchSummary{60'000, 0, 0};
   subject.run =
       RunSummary{.started = 1, .succeeded = 1, .failed = 0, .last_finished_unix_ms = 1000, .duration_ms = {}};

@@ -53,8 +53,7 @@ uint64_t RecordsOf(const Buckets& buckets) {
 void DropHashed(Buckets& buckets) {
   for (auto& [minute, bucket] : buckets) {
     for (auto& [name, subject] : bucket) {
-      if (!subject.body) continue;
-      for (auto& [path, field] : subject.body->fields) field.categories = {};
+      if (subject.body) subject.body->DropHashed();
     }
   }
 }
@@ -79,7 +78,12 @@ SubjectSummary TakeFront(SubjectSummary& from, size_t memory_max) {
     memory += field_memory;
     taken.body->fields.merge(alone.body->fields);
   }
-  if (!fields.empty()) from.body.emplace().fields = std::move(fields);
+  const uint64_t key_id = taken.body->hash_key_id;
+  if (!fields.empty()) {
+    from.body.emplace().fields = std::move(fields);
+    from.body->SetHashKeyId(key_id);
+    taken.body->SetHashKeyId(key_id);
+  }
   return taken;
 }
 
@@ -162,7 +166,7 @@ std::optional<Outbox::Frozen> Outbox::Freeze(UnixMs now) {
     frozen_->header.hash_key_id = pending_key_id_;
     frozen_->buckets = TakeFront(pending_, batch_memory_max_, options_.minutes_max);
     frozen_memory_ = MemoryBytes(frozen_->buckets);
-    frozen_bytes_ = EncodeBatch(*frozen_);
+    frozen_bytes_ = EncodeBatch(*frozen_, format_);
     while (frozen_bytes_.size() > options_.frozen_bytes_max) {
       Buckets front = TakeFront(frozen_->buckets, frozen_memory_ / 2, SIZE_MAX);
       const bool divided = !frozen_->buckets.empty();
@@ -170,11 +174,13 @@ std::optional<Outbox::Frozen> Outbox::Freeze(UnixMs now) {
       frozen_->buckets = std::move(front);
       if (!divided) break;
       frozen_memory_ = MemoryBytes(frozen_->buckets);
-      frozen_bytes_ = EncodeBatch(*frozen_);
+      frozen_bytes_ = EncodeBatch(*frozen_, format_);
     }
   }
   return Frozen{frozen_->header.sequence, frozen_bytes_};
 }
+
+void Outbox::SetFormat(uint16_t version) { format_ = std::clamp(version, kFormatVersionMin, kFormatVersion); }
 
 void Outbox::Answer(int http_status) {
   if (!frozen_) return;

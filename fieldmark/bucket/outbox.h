@@ -30,6 +30,9 @@ class Outbox {
   // compare under one key only: when the key changes, those waiting under the former one are let go.
   void Add(Buckets buckets, uint64_t hash_key_id);
 
+  // The format version of batches frozen from now on: the newest of this build's that the server reads.
+  void SetFormat(uint16_t version);
+
   // The bytes to send: the frozen batch again, or a new one frozen from pending. None when there is nothing
   // to say.
   struct Frozen {
@@ -69,6 +72,7 @@ class Outbox {
   OutboxOptions options_;
   Buckets pending_;
   uint64_t pending_key_id_ = 0;
+  uint16_t format_ = kFormatVersion;
   uint64_t next_sequence_ = 1;
   std::optional<Batch> frozen_;
   std::string frozen_bytes_;

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "fieldmark/json/document.h"
 #include "fieldmark/profile/profiler.h"
@@ -90,6 +92,31 @@ struct Recorder::State {
   std::unordered_map<std::string, Route, TextHash, std::equal_to<>> routes;
   std::unordered_set<std::string, TextHash, std::equal_to<>> other_subjects;  // jobs and events
 
+  struct Declared {
+    std::string subject;
+    std::string path;
+    profile::FieldKind kind;
+  };
+  std::vector<Declared> declared;
+  std::shared_ptr<const profile::Declarations> everywhere;  // those of every subject
+  // Subjects with declarations of their own, beside those of every subject.
+  std::map<std::string, std::shared_ptr<const profile::Declarations>, std::less<>> of_subject;
+
+  std::shared_ptr<const profile::Declarations> DeclarationsOf(std::string_view subject) const {
+    const auto own = of_subject.find(subject);
+    return own == of_subject.end() ? everywhere : own->second;
+  }
+
+  // Null when one of them has no room.
+  std::shared_ptr<const profile::Declarations> Declarations(std::string_view subject) const {
+    auto declarations = std::make_shared<profile::Declarations>(limits);
+    for (const Declared& one : declared) {
+      if (!one.subject.empty() && one.subject != subject) continue;
+      if (!declarations->Add(one.path, one.kind)) return nullptr;
+    }
+    return declarations;
+  }
+
   SubjectSummary& Subject(Minute minute, std::string_view name) {
     Bucket& bucket = buckets[minute];
     const auto at = bucket.find(name);
@@ -136,7 +163,7 @@ struct Recorder::State {
 
   void MoveFields(BodySubject& subject) {
     if (subject.current == nullptr || !subject.profiler || subject.profiler->empty()) return;
-    profile::Fields fields = subject.profiler->Take();
+    profile::Fields fields = subject.profiler->TakeConcealed();
     if (subject.current->fields.empty()) {
       subject.current->fields = std::move(fields);
     } else {
@@ -154,9 +181,9 @@ struct Recorder::State {
     return *subject.current;
   }
 
-  void RecordBody(BodySubject& subject, const Body& body, Minute minute, uint64_t times) {
+  void RecordBody(BodySubject& subject, const Body& body, UnixMs ended_at, uint64_t times) {
     if (body.state == BodyState::kNone) return;
-    BodySummary& summary = BodyAt(subject, minute);
+    BodySummary& summary = BodyAt(subject, MinuteOf(ended_at));
     switch (body.state) {
       case BodyState::kNone:
         return;
@@ -178,8 +205,8 @@ struct Recorder::State {
       return;
     }
     summary.documents += times;
-    if (!subject.profiler) subject.profiler.emplace(limits, key);
-    subject.profiler->Observe(document, times);
+    if (!subject.profiler) subject.profiler.emplace(limits, key, DeclarationsOf(subject.name));
+    subject.profiler->Observe(document, times, ended_at);
   }
 
   // Splits the time inside requests at the minutes' bounds, in whole microseconds: shares add up to the
@@ -230,8 +257,9 @@ void Recorder::Record(const RequestEvent& event) {
   request.request_bytes.Add(static_cast<double>(event.request.wire_bytes), times);
   if (event.status != 0) request.response_bytes.Add(static_cast<double>(event.response.wire_bytes), times);
   state.AddBusy(route, event.ended_unix_ms, Microseconds(event.app_return_ms), times);
-  state.RecordBody(route.request, event.request, minute, times);
-  state.RecordBody(route.responses[StatusClassIndex(event.status)], event.response, minute, times);
+  state.RecordBody(route.request, event.request, event.ended_unix_ms, times);
+  state.RecordBody(route.responses[StatusClassIndex(event.status)], event.response, event.ended_unix_ms,
+                   times);
 }
 
 std::string_view Recorder::RecordedAs(std::string_view route) const {
@@ -243,7 +271,7 @@ void Recorder::RecordBody(const BodyEvent& event) {
   Route& route = state_->RouteOf(event.route, minute, 1);
   BodySubject& subject =
       event.response_status ? route.responses[StatusClassIndex(*event.response_status)] : route.request;
-  state_->RecordBody(subject, event.body, minute, 1);
+  state_->RecordBody(subject, event.body, event.ended_unix_ms, 1);
 }
 
 void Recorder::Watch(UnixMs from, UnixMs to) {
@@ -279,6 +307,34 @@ void Recorder::CountDropped(UnixMs at_unix_ms, uint64_t times) {
   state_->Watch(MinuteOf(at_unix_ms)).dropped_events += times;
 }
 
+bool Recorder::Declare(std::string_view subject, std::string_view path, profile::FieldKind kind) {
+  State& state = *state_;
+  state.declared.push_back({std::string(subject), std::string(path), kind});
+  std::shared_ptr<const profile::Declarations> everywhere = state.everywhere;
+  auto of_subject = state.of_subject;
+  bool fits = true;
+  if (subject.empty()) {
+    fits = (everywhere = state.Declarations(subject)) != nullptr;
+  } else {
+    of_subject.try_emplace(std::string(subject));
+  }
+  for (auto& [name, own] : of_subject) {
+    if (subject.empty() || name == subject) fits = (own = state.Declarations(name)) != nullptr && fits;
+  }
+  if (!fits) {
+    state.declared.pop_back();
+    return false;
+  }
+  state.everywhere = std::move(everywhere);
+  state.of_subject = std::move(of_subject);
+  state.ForEachBody([&](BodySubject& body) {
+    if (!body.profiler || (!subject.empty() && body.name != subject)) return;
+    state.MoveFields(body);
+    body.profiler.reset();
+  });
+  return true;
+}
+
 void Recorder::SetHashKey(const HashKey& key) {
   State& state = *state_;
   if (state.key == key) return;
@@ -289,8 +345,7 @@ void Recorder::SetHashKey(const HashKey& key) {
   // What was hashed under another key compares with nothing that follows.
   for (auto& [minute, bucket] : state.buckets) {
     for (auto& [name, subject] : bucket) {
-      if (!subject.body) continue;
-      for (auto& [path, field] : subject.body->fields) field.categories = {};
+      if (subject.body) subject.body->DropHashed();
     }
   }
   state.key = key;
@@ -307,7 +362,9 @@ Buckets Recorder::Drain() {
   for (auto& [name, route] : state.routes) route.current = nullptr;
   Buckets drained = std::exchange(state.buckets, {});
   for (auto& [minute, bucket] : drained) {
-    for (auto& [name, subject] : bucket) subject.Conceal();
+    for (auto& [name, subject] : bucket) {
+      if (subject.body) subject.body->SetHashKeyId(hash_key_id());
+    }
   }
   return drained;
 }

@@ -11,6 +11,7 @@
 #include "fieldmark/base/limits.h"
 #include "fieldmark/base/time.h"
 #include "fieldmark/bucket/summary.h"
+#include "fieldmark/profile/declarations.h"
 
 namespace fieldmark::bucket {
 
@@ -67,12 +68,18 @@ class Recorder {
   void RecordEvent(std::string_view subject, std::string_view kind, UnixMs at_unix_ms, uint64_t times = 1);
   void CountDropped(UnixMs at_unix_ms, uint64_t times = 1);
 
+  // Names the field first in `subject` ("POST /orders request"; empty: in every one), and with
+  // profile::FieldKind::kRevealed lets its values leave as text, its ranges exactly: what a contract says of
+  // a field, or the user. For before the first request; later, subjects that it concerns forget their names.
+  // False where `path` is no field's path or there is no room for it.
+  bool Declare(std::string_view subject, std::string_view path, profile::FieldKind kind);
+
   // Until a key is known the hashed family stays empty. Drain before changing one for another: what was
   // hashed under the former key is let go.
   void SetHashKey(const HashKey& key);
   uint64_t hash_key_id() const;  // 0 without a key
 
-  // Everything since the last call, concealed.
+  // Everything since the last call, concealed but for the fields that are revealed.
   Buckets Drain();
 
  private:

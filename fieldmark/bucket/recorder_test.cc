@@ -330,5 +330,32 @@ TEST(Recorder, ValuesAreHashedOnlyUnderAKeyAndNeverUnderTwo) {
   EXPECT_THAT(hashes(recorder), ElementsAre(profile::Profiler::HashString(second, "y")));
 }
 
+TEST(Recorder, DeclaredFieldsAreNamedFirstAlsoWhenTheyAreDeclaredLate) {
+  const Limits limits = {.fields_max = 2, .names_max = 2};
+  Recorder recorder(limits, *HashKey::FromHex("00112233445566778899aabbccddeeff"));
+  const auto fields = [&] {
+    const Buckets buckets = recorder.Drain();
+    return buckets.at(29'000'000).at("POST /orders request").body->fields;
+  };
+  recorder.Record(Order(R"({"a":1,"b":1,"status":"paid"})", "{}"));
+  EXPECT_TRUE(recorder.Declare("", "status", profile::FieldKind::kRevealed));
+  recorder.Record(Order(R"({"a":1,"b":1,"status":"paid"})", "{}"));
+  const profile::Fields late = fields();
+  EXPECT_EQ(late.at("status").counts.strings, 1u);
+  EXPECT_EQ(late.at("status").texts.entries()[0].text, "paid");
+  EXPECT_EQ(late.at("").counts.folded, 2u);
+
+  EXPECT_FALSE(recorder.Declare("", "no path", profile::FieldKind::kPlain));
+  EXPECT_TRUE(recorder.Declare("POST /orders request", "b", profile::FieldKind::kPlain));
+  EXPECT_FALSE(recorder.Declare("POST /orders request", "c", profile::FieldKind::kPlain)) << "no room";
+  EXPECT_TRUE(recorder.Declare("GET /a response 2xx", "c", profile::FieldKind::kPlain)) << "room there";
+  EXPECT_FALSE(recorder.Declare("", "d", profile::FieldKind::kPlain)) << "no room in two subjects";
+  recorder.Record(Order(R"({"a":1,"b":1,"status":"open"})", "{}"));
+  const profile::Fields own = fields();
+  EXPECT_TRUE(own.contains("b"));
+  EXPECT_TRUE(own.contains("status"));
+  EXPECT_FALSE(own.contains("a"));
+}
+
 }  // namespace
 }  // namespace fieldmark::bucket

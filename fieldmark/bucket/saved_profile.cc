@@ -23,11 +23,6 @@ Error Damaged(std::string_view what) {
                                     " is damaged or cut short; save it again from the documents"};
 }
 
-bool AnyHashed(const BodySummary& body) {
-  return std::any_of(body.fields.begin(), body.fields.end(),
-                     [](const auto& item) { return !item.second.categories.empty(); });
-}
-
 // Whether there was anything to hash: without, a profile has no key and merges with those of any.
 bool HoldsValues(const BodySummary& body) {
   return std::any_of(body.fields.begin(), body.fields.end(), [](const auto& item) {
@@ -46,7 +41,8 @@ Result<SavedProfile> DecodeHeader(std::string_view bytes) {
     const std::string_view key = in.Raw(sizeof(HashKey::bytes));
     std::copy(key.begin(), key.end(), profile.hash_key.emplace().bytes.begin());
   }
-  if (!in.ok() || !in.done() || has_key > 1) return Damaged("its header");
+  if (!in.ok() || !in.done() || has_key > 1 || profile.hash_key_id == kMixedKeys)
+    return Damaged("its header");
   if (profile.hash_key && profile.hash_key->Id() != profile.hash_key_id) return Damaged("its hash key");
   return profile;
 }
@@ -56,14 +52,17 @@ bool IsBodyAlone(const SubjectSummary& subject) {
   return subject.body && !subject.request && !subject.watch && !subject.run && subject.events.empty();
 }
 
-Result<BodySummary> DecodeBody(std::string_view bytes, bool hashed, size_t memory_left) {
+Result<BodySummary> DecodeBody(std::string_view bytes, uint16_t version, uint64_t key_id,
+                               size_t memory_left) {
   ByteReader in(bytes);
   SubjectSummary subject;
   const uint8_t present = in.U8();
   if (present >> profile::kFamilies != 0 || (present & 1) == 0) in.Fail();
   for (const Family family : kAllFamilies) {
     if (!in.ok() || (present >> static_cast<int>(family) & 1) == 0) continue;
-    ByteReader family_in(in.String());
+    const std::string_view family_bytes = in.String();
+    if (!family_bytes.starts_with(static_cast<char>(version))) in.Fail();
+    ByteReader family_in(family_bytes);
     DecodeSubject(family_in, family, subject, memory_left);
     if (memory_left == 0) {
       return Error{ErrorCode::kTooLarge,
@@ -72,19 +71,21 @@ Result<BodySummary> DecodeBody(std::string_view bytes, bool hashed, size_t memor
     }
     if (!family_in.ok() || !HasFamily(subject, family)) in.Fail();
   }
-  if (!in.ok() || !in.done() || !IsBodyAlone(subject) || AnyHashed(*subject.body) != hashed) {
+  if (!in.ok() || !in.done() || !IsBodyAlone(subject) || subject.body->AnyHashed() != (key_id != 0)) {
     return Damaged("its body");
   }
+  // Version 1 says it in the header alone.
+  if (version == 1) subject.body->hash_key_id = key_id;
+  if (subject.body->hash_key_id != key_id) return Damaged("its hash key");
   return std::move(*subject.body);
 }
 
 }  // namespace
 
 void SavedProfile::Normalize() {
-  if (hash_key_id == 0) {
-    for (auto& [path, field] : body.fields) field.categories = {};
-  }
-  if (!AnyHashed(body)) hash_key_id = 0;
+  if (hash_key_id == 0) profile::DropHashed(body.fields);
+  body.SetHashKeyId(hash_key_id);
+  hash_key_id = body.hash_key_id;
   if (hash_key && hash_key->Id() != hash_key_id) hash_key.reset();
 }
 
@@ -149,9 +150,10 @@ Result<SavedProfile> DecodeProfile(std::string_view bytes, size_t decoded_bytes_
   const uint16_t low = in.U8();
   const int version = low | in.U8() << 8;
   if (!in.ok()) return Damaged("its version");
-  if (version != kProfileFormatVersion) {
+  if (version < kSubjectVersionMin || version > kProfileFormatVersion) {
     return Error{ErrorCode::kUnsupported, "reading a saved profile: found format version " +
                                               std::to_string(version) + ", this build reads " +
+                                              std::to_string(kSubjectVersionMin) + " to " +
                                               std::to_string(kProfileFormatVersion) +
                                               "; use the fieldmark that saved it, or a newer one"};
   }
@@ -161,8 +163,8 @@ Result<SavedProfile> DecodeProfile(std::string_view bytes, size_t decoded_bytes_
   if (!profile.ok()) return profile.error();
   const Result<Unpacked> unpacked = Unpack(in.Raw(in.remaining()), decoded_bytes_max, kUnpackTexts);
   if (!unpacked.ok()) return unpacked.error();
-  Result<BodySummary> body =
-      DecodeBody(unpacked->bytes(), profile->hash_key_id != 0, (kMemoryFactor - 1) * decoded_bytes_max);
+  Result<BodySummary> body = DecodeBody(unpacked->bytes(), static_cast<uint16_t>(version),
+                                        profile->hash_key_id, (kMemoryFactor - 1) * decoded_bytes_max);
   if (!body.ok()) return body.error();
   profile->body = std::move(body).value();
   return profile;

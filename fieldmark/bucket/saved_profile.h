@@ -12,7 +12,7 @@
 
 namespace fieldmark::bucket {
 
-inline constexpr uint16_t kProfileFormatVersion = 1;
+inline constexpr uint16_t kProfileFormatVersion = kSubjectVersion;  // of its subject too
 inline constexpr std::string_view kProfileMagic = "FMPF";
 inline constexpr size_t kProfileBytesMax = 32u << 20;  // decoded
 

@@ -131,7 +131,7 @@ TEST(SavedProfile, RefusesWhatIsNoneAndSaysWhy) {
   EXPECT_EQ(CodeOf("FMBT\x01"), ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf("FMPF"), ErrorCode::kDataLoss);
   std::string newer = bytes;
-  newer[4] = 2;
+  newer[4] = kProfileFormatVersion + 1;
   EXPECT_EQ(CodeOf(newer), ErrorCode::kUnsupported);
   EXPECT_EQ(CodeOf(bytes, 4), ErrorCode::kTooLarge);
   EXPECT_EQ(CodeOf(bytes + "x"), ErrorCode::kDataLoss);
@@ -162,7 +162,8 @@ TEST(SavedProfile, RefusesABodyThatNoProfileHas) {
     body.U8(1);
     body.String(encoded.bytes());
     out.Raw(kProfileMagic);
-    out.Raw(std::string_view("\x01\x00", 2));
+    out.U8(kProfileFormatVersion);
+    out.U8(0);
     ByteWriter header;
     header.Fixed64(hash_key_id);
     header.U8(0);
@@ -180,23 +181,29 @@ TEST(SavedProfile, RefusesABodyThatNoProfileHas) {
 }
 
 TEST(SavedProfile, GoldenProfilesAreReadAndMergeWithTodays) {
-  const std::string path = std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v1/orders.profile";
-  SavedProfile today =
-      ProfileOf({"{\"id\":7,\"customer\":{\"phone\":\"+49 30 1234567\"},\"items\":[{\"price\":9.5}]}",
-                 "{\"id\":8,\"customer\":{\"phone\":null},\"items\":[],\"paid\":true}"},
-                kKeys[0]);
-  // How the file of a new version is made, once.
-  if (std::getenv("FIELDMARK_WRITE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << Bytes(today);
-  std::ifstream in(path, std::ios::binary);
-  const std::string golden((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  const Result<SavedProfile> back = DecodeProfile(golden);
-  ASSERT_TRUE(back.ok()) << back.error().message;
-  EXPECT_EQ(back->hash_key, kKeys[0]);
-  EXPECT_TRUE(today.Merge(*back));
-  EXPECT_EQ(today.body.documents, 4u);
-  EXPECT_EQ(today.body.fields.at("customer.phone").counts.nulls, 2u);
-  EXPECT_EQ(today.body.fields.at("id").categories.total(), 4u);
-  EXPECT_EQ(today.body.fields.at("id").categories.entries().size(), 2u);
+  for (int version = kSubjectVersionMin; version <= kProfileFormatVersion; ++version) {
+    const std::string path =
+        std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v" + std::to_string(version) + "/orders.profile";
+    SavedProfile today =
+        ProfileOf({"{\"id\":7,\"customer\":{\"phone\":\"+49 30 1234567\"},\"items\":[{\"price\":9.5}]}",
+                   "{\"id\":8,\"customer\":{\"phone\":null},\"items\":[],\"paid\":true}"},
+                  kKeys[0]);
+    // How the file of a new version is made, once.
+    if (version == kProfileFormatVersion && std::getenv("FIELDMARK_WRITE_GOLDEN") != nullptr) {
+      std::ofstream(path, std::ios::binary) << Bytes(today);
+    }
+    std::ifstream in(path, std::ios::binary);
+    const std::string golden((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const Result<SavedProfile> back = DecodeProfile(golden);
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    EXPECT_EQ(back->hash_key, kKeys[0]);
+    EXPECT_TRUE(today.Merge(*back));
+    EXPECT_EQ(today.body.documents, 4u);
+    EXPECT_EQ(today.body.fields.at("customer.phone").counts.nulls, 2u);
+    EXPECT_EQ(today.body.fields.at("id").categories.total(), 4u);
+    EXPECT_EQ(today.body.fields.at("id").categories.entries().size(), 2u);
+    EXPECT_EQ(today.body.hash_key_id, kKeys[0].Id());
+  }
 }
 
 }  // namespace

@@ -11,8 +11,6 @@ using profile::Family;
 using profile::FieldSummary;
 using sketch::Histogram;
 
-constexpr uint8_t kSubjectVersion = 1;
-
 // Sections stand in ascending order. A reader must know those below kFirstOptional and passes over the rest.
 enum Section : uint64_t {
   kRequest = 1,
@@ -153,7 +151,7 @@ void DecodeRequest(Source source, Family family, RequestSummary& request) {
   }
 }
 
-void EncodeBody(const BodySummary& body, Family family, ByteWriter& out) {
+void EncodeBody(const BodySummary& body, Family family, ByteWriter& out, uint8_t version) {
   if (family == Family::kCounts) {
     out.Varint(body.documents);
     size_t kinds = body.malformed.size();
@@ -164,6 +162,7 @@ void EncodeBody(const BodySummary& body, Family family, ByteWriter& out) {
     out.Varint(body.compressed);
     out.Varint(body.not_captured);
   }
+  if (family == Family::kHashed && version >= 2) out.Fixed64(body.hash_key_id);
   const auto has = [&](const auto& item) { return FieldHas(item.second, family); };
   out.Varint(static_cast<uint64_t>(std::count_if(body.fields.begin(), body.fields.end(), has)));
   ByteWriter encoded;
@@ -171,12 +170,12 @@ void EncodeBody(const BodySummary& body, Family family, ByteWriter& out) {
     if (!FieldHas(field, family)) continue;
     out.String(path);
     encoded.Clear();
-    profile::EncodeField(field, family, encoded);
+    profile::EncodeField(field, family, encoded, version);
     out.String(encoded.bytes());
   }
 }
 
-void DecodeFields(Source source, Family family, profile::Fields& fields) {
+void DecodeFields(Source source, Family family, uint8_t version, profile::Fields& fields) {
   ByteReader& in = source.in;
   const size_t size = in.Count(2);
   for (size_t i = 0; i < size; ++i) {
@@ -188,12 +187,12 @@ void DecodeFields(Source source, Family family, profile::Fields& fields) {
     }
     FieldSummary& field = fields.emplace_hint(fields.end(), path, FieldSummary{})->second;
     ByteReader field_in(bytes);
-    profile::DecodeField(field_in, family, field);
+    profile::DecodeField(field_in, family, field, version);
     if (!field_in.ok() || !field_in.done() || !FieldHas(field, family)) return in.Fail();
   }
 }
 
-void DecodeBody(Source source, Family family, BodySummary& body) {
+void DecodeBody(Source source, Family family, uint8_t version, BodySummary& body) {
   ByteReader& in = source.in;
   if (family == Family::kCounts) {
     body.documents = in.Varint();
@@ -205,8 +204,11 @@ void DecodeBody(Source source, Family family, BodySummary& body) {
     body.compressed = in.Varint();
     body.not_captured = in.Varint();
   }
-  DecodeFields(source, family, body.fields);
-  if (family != Family::kCounts && body.fields.empty()) in.Fail();
+  if (family == Family::kHashed && version >= 2) body.hash_key_id = in.Fixed64();
+  DecodeFields(source, family, version, body.fields);
+  const bool may_be_empty = family == Family::kCounts || body.hash_key_id == kMixedKeys;
+  if ((body.fields.empty() && !may_be_empty) || (body.hash_key_id == kMixedKeys && !body.fields.empty()))
+    in.Fail();
 }
 
 void EncodeWatch(const WatchSummary& watch, ByteWriter& out) {
@@ -262,12 +264,13 @@ bool HasSection(const SubjectSummary& subject, Family family, Section section) {
 
 constexpr std::array kSections = {kRequest, kBody, kWatch, kRun, kEvents};
 
-void EncodeSection(const SubjectSummary& subject, Family family, Section section, ByteWriter& out) {
+void EncodeSection(const SubjectSummary& subject, Family family, Section section, ByteWriter& out,
+                   uint8_t version) {
   switch (section) {
     case kRequest:
       return EncodeRequest(*subject.request, family, out);
     case kBody:
-      return EncodeBody(*subject.body, family, out);
+      return EncodeBody(*subject.body, family, out, version);
     case kWatch:
       return EncodeWatch(*subject.watch, out);
     case kRun:
@@ -279,14 +282,14 @@ void EncodeSection(const SubjectSummary& subject, Family family, Section section
   }
 }
 
-void DecodeSection(Source source, Family family, uint64_t section, SubjectSummary& subject) {
+void DecodeSection(Source source, Family family, uint8_t version, uint64_t section, SubjectSummary& subject) {
   ByteReader& in = source.in;
   switch (section) {
     case kRequest:
       DecodeRequest(source, family, subject.request.emplace());
       break;
     case kBody:
-      DecodeBody(source, family, subject.body.emplace());
+      DecodeBody(source, family, version, subject.body.emplace());
       break;
     case kWatch:
       DecodeWatch(in, subject.watch.emplace());
@@ -312,26 +315,28 @@ bool HasFamily(const SubjectSummary& subject, Family family) {
                      [&](Section section) { return HasSection(subject, family, section); });
 }
 
-void EncodeSubject(const SubjectSummary& subject, Family family, ByteWriter& out) {
-  out.U8(kSubjectVersion);
+void EncodeSubject(const SubjectSummary& subject, Family family, ByteWriter& out, uint8_t version) {
+  FM_DCHECK(version >= kSubjectVersionMin && version <= kSubjectVersion);
+  out.U8(version);
   ByteWriter encoded;
   for (const Section section : kSections) {
     if (!HasSection(subject, family, section)) continue;
     encoded.Clear();
-    EncodeSection(subject, family, section, encoded);
+    EncodeSection(subject, family, section, encoded, version);
     out.Varint(section);
     out.String(encoded.bytes());
   }
 }
 
 bool HasFamily(const BodySummary& body, Family family) {
-  return family == Family::kCounts || AnyFieldHas(body.fields, family);
+  return family == Family::kCounts || AnyFieldHas(body.fields, family) ||
+         (family == Family::kHashed && body.hash_key_id == kMixedKeys);
 }
 
 void EncodeSubject(const BodySummary& body, Family family, ByteWriter& out) {
   out.U8(kSubjectVersion);
   ByteWriter encoded;
-  EncodeBody(body, family, encoded);
+  EncodeBody(body, family, encoded, kSubjectVersion);
   out.Varint(kBody);
   out.String(encoded.bytes());
 }
@@ -342,7 +347,8 @@ void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject) {
 }
 
 void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left) {
-  if (in.U8() != kSubjectVersion) return in.Fail();
+  const uint8_t version = in.U8();
+  if (version < kSubjectVersionMin || version > kSubjectVersion) return in.Fail();
   SubjectSummary decoded;
   uint64_t above = 0;
   while (in.ok() && !in.done()) {
@@ -350,7 +356,7 @@ void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject, size_
     ByteReader section_in(in.String());
     if (!in.ok() || section <= above) return in.Fail();
     above = section;
-    DecodeSection({section_in, memory_left}, family, section, decoded);
+    DecodeSection({section_in, memory_left}, family, version, section, decoded);
     if (!section_in.ok()) return in.Fail();
   }
   if (in.ok()) subject.Merge(decoded);

@@ -19,6 +19,11 @@ void MergeCounts(EventCounts& into, const EventCounts& from) {
   for (const auto& [key, count] : from) Count(into[key], count);
 }
 
+uint64_t JoinedKeys(uint64_t a, uint64_t b) {
+  if (a == 0 || a == b) return b;
+  return b == 0 ? a : kMixedKeys;
+}
+
 template <class T>
 void MergeOptional(std::optional<T>& into, const std::optional<T>& from) {
   if (!from) return;
@@ -39,7 +44,8 @@ size_t HeapBytes(const profile::Fields& fields) {
   size_t bytes = 0;
   for (const auto& [path, field] : fields) {
     bytes += kNodeBytes + sizeof path + path.capacity() + sizeof field + field.numbers.heap_bytes() +
-             field.string_bytes.heap_bytes() + field.array_items.heap_bytes() + field.categories.heap_bytes();
+             field.string_bytes.heap_bytes() + field.array_items.heap_bytes() + field.age_ms.heap_bytes() +
+             field.categories.heap_bytes() + field.texts.heap_bytes();
   }
   return bytes;
 }
@@ -64,6 +70,18 @@ void RequestSummary::Merge(const RequestSummary& other) {
   response_bytes.Merge(other.response_bytes);
 }
 
+bool BodySummary::AnyHashed() const {
+  return std::any_of(fields.begin(), fields.end(),
+                     [](const auto& item) { return !item.second.categories.empty(); });
+}
+
+void BodySummary::SetHashKeyId(uint64_t id) { hash_key_id = id == kMixedKeys || AnyHashed() ? id : 0; }
+
+void BodySummary::DropHashed() {
+  hash_key_id = 0;
+  profile::DropHashed(fields);
+}
+
 void BodySummary::Merge(const BodySummary& other) {
   Count(documents, other.documents);
   for (size_t kind = 0; kind < malformed.size(); ++kind) Count(malformed[kind], other.malformed[kind]);
@@ -71,6 +89,8 @@ void BodySummary::Merge(const BodySummary& other) {
   Count(compressed, other.compressed);
   Count(not_captured, other.not_captured);
   profile::MergeFields(fields, other.fields);
+  hash_key_id = JoinedKeys(hash_key_id, other.hash_key_id);
+  if (hash_key_id == kMixedKeys) profile::DropHashed(fields);
 }
 
 void WatchSummary::Merge(const WatchSummary& other) {
@@ -93,11 +113,6 @@ void SubjectSummary::Merge(const SubjectSummary& other) {
   MergeOptional(watch, other.watch);
   MergeOptional(run, other.run);
   MergeCounts(events, other.events);
-}
-
-void SubjectSummary::Conceal() {
-  if (!body) return;
-  for (auto& [path, field] : body->fields) field.Conceal();
 }
 
 bool SubjectSummary::empty() const { return !request && !body && !watch && !run && events.empty(); }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "fieldmark/base/hash.h"
 #include "fieldmark/base/time.h"
 #include "fieldmark/json/document.h"
 #include "fieldmark/profile/field.h"
@@ -41,8 +42,16 @@ struct BodySummary {
   uint64_t not_json = 0;                                    // another content type
   uint64_t compressed = 0;                                  // not profiled: compressed
   uint64_t not_captured = 0;                                // streamed past the limit, or cut off
+  // Hashed family: the key that the fields' hashes were made under; 0 where nothing is hashed, or where who
+  // wrote it did not say (version 1), which merges with any. Hashes under two keys do not compare: merging
+  // them leaves none, and kMixedKeys from then on.
+  uint64_t hash_key_id = 0;
   profile::Fields fields;
 
+  bool AnyHashed() const;
+  void SetHashKeyId(uint64_t id);  // where something is hashed; else to 0
+  // Lets go what was hashed, as if there had been no key.
+  void DropHashed();
   void Merge(const BodySummary& other);
   bool operator==(const BodySummary&) const = default;
 };
@@ -80,7 +89,6 @@ struct SubjectSummary {
   EventCounts events;
 
   void Merge(const SubjectSummary& other);
-  void Conceal();
   bool empty() const;
   bool operator==(const SubjectSummary&) const = default;
 };
@@ -98,7 +106,11 @@ size_t MemoryBytes(const Bucket& bucket);
 
 // One subject over one stretch, of one family: the unit that a store keeps. Concatenating families loses
 // nothing: decoding all three into one summary gives it back.
-void EncodeSubject(const SubjectSummary& subject, profile::Family family, ByteWriter& out);
+// `version`: kSubjectVersion, or an earlier one, which leaves out what it does not know.
+inline constexpr uint8_t kSubjectVersion = 2;
+inline constexpr uint8_t kSubjectVersionMin = 1;  // that is read and written
+void EncodeSubject(const SubjectSummary& subject, profile::Family family, ByteWriter& out,
+                   uint8_t version = kSubjectVersion);
 bool HasFamily(const SubjectSummary& subject, profile::Family family);
 // The same for a subject that has a body and nothing else.
 void EncodeSubject(const BodySummary& body, profile::Family family, ByteWriter& out);

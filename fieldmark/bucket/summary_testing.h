@@ -39,7 +39,7 @@ inline sketch::Categories RandomCategories(Random& random) {
   return categories;
 }
 
-// Always concealed, as everything that leaves a worker.
+// Mostly concealed, as what leaves a worker is; else revealed.
 inline profile::FieldSummary RandomField(Random& random) {
   profile::FieldSummary field;
   if (Chance(random, 90)) {
@@ -53,8 +53,17 @@ inline profile::FieldSummary RandomField(Random& random) {
   if (Chance(random, 50)) field.numbers = RandomHistogram(random);
   if (Chance(random, 50)) field.string_bytes = RandomHistogram(random);
   if (Chance(random, 20)) field.array_items = RandomHistogram(random);
+  const bool has_values = !field.numbers.empty() || !field.string_bytes.empty();
+  if (has_values && Chance(random, 20)) field.age_ms = RandomHistogram(random);
   if (Chance(random, 50)) field.categories = RandomCategories(random);
-  field.Conceal();
+  if (!Chance(random, 20)) {
+    field.Conceal();
+    return field;
+  }
+  for (const sketch::CategoryCount& entry : field.categories.entries()) {
+    if (Chance(random, 50))
+      field.texts.Add(entry.hash, entry.hash % 2 == 0, "value " + std::to_string(entry.hash % 97));
+  }
   return field;
 }
 
@@ -105,6 +114,7 @@ inline BodySummary RandomBody(Random& random) {
   body.compressed = Below(random, 2);
   body.not_captured = Below(random, 2);
   body.fields = RandomFields(random);
+  body.SetHashKeyId(Chance(random, 80) ? 7 : Below(random, 3));
   return body;
 }
 

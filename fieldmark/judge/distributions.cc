@@ -21,6 +21,8 @@ constexpr size_t kQuantiles = 31;
 constexpr size_t kStepsForTails =
     5;  // of the look: the first requests of a new process are slow and are its tail
 
+constexpr double kFreshnessMsMin = 1000;  // taste: clocks of two hosts differ by as much
+
 // A bucket's place on one line: negative magnitudes, zero, positive ones.
 constexpr int64_t kZero = 0;
 constexpr int64_t kOffset = int64_t{1} << 20;  // above any bucket index
@@ -129,12 +131,15 @@ struct Part {
   double to = 0;
 };
 
+bool IsFreshness(const Series& series) { return series.statistic == "freshness"; }
+// A clock of ours, whose first seconds in a new process are slow.
+bool IsTiming(const Series& series) { return series.unit == "ms" && !IsFreshness(series); }
+
 std::vector<Threshold> ThresholdsOf(const Histogram& before, int scale, const Series& series,
                                     const Windows& windows) {
   const int64_t median = PlaceOfQuantile(before, scale, 0.5);
   std::vector<Threshold> thresholds = {{median, true, 0.5}, {median, false, 0.5}};
-  const bool timing = series.unit == "ms";
-  if (!timing || windows.length() >= kStepsForTails) {
+  if (!IsTiming(series) || windows.length() >= kStepsForTails) {
     thresholds.push_back({PlaceOfQuantile(before, scale, 0.9), true, 0.9});
     thresholds.push_back({PlaceOfQuantile(before, scale, 0.1), false, 0.1});
   }
@@ -152,7 +157,8 @@ double Spread(const Histogram& before) {
 
 bool MovedEnough(const Part& part, const Histogram& before, const Series& series, const Settings& settings) {
   const double move = std::abs(part.to - part.from);
-  if (series.unit == "ms") {
+  if (IsFreshness(series) && move < kFreshnessMsMin) return false;
+  if (IsTiming(series)) {
     return move >= settings.latency_ms_min && move >= settings.latency_effect_min * std::abs(part.from);
   }
   return move >= settings.distribution_effect_min * Spread(before);
@@ -204,7 +210,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
   evidence.tests = kDoubt * parts;
   const double median = std::abs(sides.before.Quantile(0.5));
   const double spread = settings.distribution_effect_min * Spread(sides.before);
-  evidence.reach_min = series.unit == "ms" ? settings.latency_effect_min : median > 0 ? spread / median : 1;
+  evidence.reach_min = IsTiming(series) ? settings.latency_effect_min : median > 0 ? spread / median : 1;
   evidence.past_quantiles = QuantilesOf(sides.before);
 }
 

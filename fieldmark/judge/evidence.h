@@ -35,6 +35,7 @@ struct Evidence {
   double to = 0;
   double effect = 0;
   std::string quantile;  // of a distribution: "median", "90th percentile" …
+  std::string category;  // of a mix: the value that moved, where it is revealed
   double n_before = 0;
   double n_after = 0;
   std::pair<int64_t, int64_t> since_unix_s{};
@@ -60,6 +61,8 @@ void WeighLevel(const Series& series, const Windows& windows, const Settings& se
 void WeighDistribution(const Series& series, const Windows& windows, const Settings& settings,
                        Evidence& evidence);
 void WeighMix(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence);
+// What the category of a mix is; empty where it is not to be said.
+std::string CategoryValue(const Series& series, const std::string& category);
 
 // Fills what a share's judgement says about the signal's data: standing, counts and dates.
 void TakeStanding(const ShareTrack& track, const ShareJudgement& judgement, const Windows& windows,

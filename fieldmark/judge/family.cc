@@ -15,8 +15,11 @@ int Rank(const Evidence& evidence) {
   if (statistic.starts_with("type ")) return 1;
   if (statistic == "null" || statistic == "status 5xx") return 2;
   if (statistic == "exception") return 3;
-  if (statistic == "value" || statistic == "length" || statistic == "items" || statistic == "true") return 4;
-  if (statistic == "mix") return 5;
+  if (statistic == "mix") return evidence.category.empty() ? 6 : 4;  // the value itself says most
+  if (statistic == "value" || statistic == "length" || statistic == "items" || statistic == "true" ||
+      statistic == "freshness") {
+    return 5;
+  }
   return -1;  // explains nothing and is not explained
 }
 

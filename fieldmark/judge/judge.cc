@@ -3,13 +3,11 @@
 // may be said.
 #include "fieldmark/judge/judge.h"
 
-#include <algorithm>
-#include <cmath>
-#include <tuple>
 #include <unordered_set>
 
 #include "fieldmark/judge/evidence.h"
 #include "fieldmark/judge/family.h"
+#include "fieldmark/judge/findings.h"
 #include "fieldmark/judge/windows.h"
 #include "fieldmark/judge/words.h"
 
@@ -28,55 +26,6 @@ constexpr StateText kStates[] = {
     {"cannot_compare", "Cannot compare"},
 };
 
-Direction DirectionOf(const Evidence& evidence) {
-  if (evidence.polarity == Polarity::kNeutral) return Direction::kDifferent;
-  return evidence.up ? Direction::kWorse : Direction::kBetter;
-}
-
-Finding FindingOf(const Candidate& candidate, double significance) {
-  const Evidence& evidence = *candidate.evidence;
-  Finding finding;
-  finding.signal = evidence.signal;
-  finding.subject = evidence.subject;
-  finding.field = evidence.field;
-  finding.statistic = evidence.statistic;
-  finding.unit = evidence.unit;
-  finding.kind = evidence.kind;
-  finding.state = candidate.state;
-  finding.direction = DirectionOf(evidence);
-  finding.from = evidence.from;
-  finding.to = evidence.to;
-  finding.effect = evidence.effect;
-  finding.since_unix_s = evidence.since_unix_s;
-  finding.n_before = evidence.n_before;
-  finding.n_after = evidence.n_after;
-  finding.p_value = evidence.p;
-  finding.q_value = candidate.q;
-  finding.could_have_seen = evidence.Reach(significance);
-  finding.sentence = SentenceOf(evidence);
-  return finding;
-}
-
-// Worst first: sure before suspected, worse before different before better, then the larger move.
-bool Worse(const Finding& a, const Finding& b) {
-  const auto key = [](const Finding& finding) {
-    const int direction = finding.direction == Direction::kWorse       ? 0
-                          : finding.direction == Direction::kDifferent ? 1
-                                                                       : 2;
-    // Beyond 1e-12 one is as sure as another.
-    const double sureness = std::max(finding.q_value, 1e-12);
-    return std::tuple(finding.state, direction, sureness, -std::abs(finding.effect), -finding.n_after);
-  };
-  return key(a) < key(b);
-}
-
-double Median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 std::string_view StateCode(State state) { return kStates[static_cast<size_t>(state)].code; }
@@ -94,45 +43,6 @@ struct Judge::State_ {
   std::vector<Evidence> family;
   std::unordered_set<std::string> names;
   size_t duplicates = 0;
-
-  // Significance of one finding among all judged: what its reach is computed for.
-  double Significance() const {
-    const auto judged = std::count_if(family.begin(), family.end(), [](const Evidence& evidence) {
-      return evidence.standing == Standing::kJudged;
-    });
-    return change.spend / static_cast<double>(std::max<std::ptrdiff_t>(1, judged));
-  }
-
-  std::vector<Candidate> Moved() const {
-    std::vector<const Evidence*> judged;
-    std::vector<double> p;
-    for (const Evidence& evidence : family) {
-      if (evidence.standing != Standing::kJudged) continue;
-      judged.push_back(&evidence);
-      p.push_back(evidence.p);
-    }
-    const std::vector<double> q = AdjustedP(p);
-    std::vector<Candidate> moved;
-    for (size_t i = 0; i < judged.size(); ++i) {
-      const bool sure = q[i] <= change.spend && !judged[i]->suspected_at_most;
-      if (sure || q[i] <= settings.suspected_q) {
-        moved.push_back({judged[i], sure ? State::kChanged : State::kSuspected, q[i]});
-      }
-    }
-    return moved;
-  }
-
-  void Count(Verdict& verdict) const {
-    std::vector<double> reaches;
-    for (const Evidence& evidence : family) {
-      verdict.judged += evidence.standing == Standing::kJudged;
-      verdict.not_enough += evidence.standing == Standing::kNotEnough;
-      verdict.cannot_compare += evidence.standing == Standing::kCannotCompare;
-      if (evidence.standing == Standing::kJudged) reaches.push_back(evidence.Reach(Significance()));
-    }
-    verdict.cannot_compare += duplicates;
-    verdict.could_have_seen = Median(std::move(reaches));
-  }
 
   // The first state that holds, and why it is none of the others.
   State Decide(const Verdict& verdict, const Coverage& coverage, std::string& reason) const {
@@ -173,12 +83,11 @@ void Judge::Add(const Series& series) {
 Verdict Judge::Finish() {
   Verdict verdict;
   verdict.change = state_->change;
-  const double significance = state_->Significance();
-  for (const Candidate& candidate : WithoutExplained(state_->Moved())) {
-    verdict.findings.push_back(FindingOf(candidate, significance));
-  }
-  std::stable_sort(verdict.findings.begin(), verdict.findings.end(), Worse);
-  state_->Count(verdict);
+  const double significance = SignificanceOf(state_->family, state_->change.spend);
+  verdict.findings =
+      FindingsOf(state_->family, state_->change.spend, state_->settings.suspected_q, SentenceOf);
+  CountFamily(state_->family, significance, verdict);
+  verdict.cannot_compare += state_->duplicates;
   const Coverage coverage = CoverageOf(state_->family, state_->settings.covered_min, significance);
   verdict.documents_after = coverage.documents_after;
   verdict.documents_needed = coverage.documents_needed;

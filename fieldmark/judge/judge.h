@@ -51,6 +51,7 @@ std::string_view DirectionCode(Direction direction);
 
 struct Finding {
   std::string signal, subject, field, statistic, unit;
+  std::string category;  // of a mix: the value that moved, where it is revealed
   Kind kind = Kind::kRate;
   State state = State::kSuspected;  // kChanged or kSuspected
   Direction direction = Direction::kDifferent;

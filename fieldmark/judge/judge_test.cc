@@ -163,6 +163,64 @@ TEST(Verdict, DatesTheChange) {
   EXPECT_LT(verdict.findings[0].since_unix_s.second - verdict.findings[0].since_unix_s.first, 300);
 }
 
+// Of 100 documents a step, so many are paid and the rest open.
+Series Mix(const std::vector<double>& paid) {
+  Series series;
+  series.signal = "POST /orders request status mix";
+  series.subject = "POST /orders request";
+  series.field = "status";
+  series.statistic = "mix";
+  series.kind = Kind::kMix;
+  for (const double count : paid) {
+    series.mixes.push_back({{"00", count}, {"01", 100 - count}});
+    series.weights.push_back(100);
+  }
+  return series;
+}
+
+TEST(Verdict, SaysWhichValueOfAMixMovedOnlyWhereItIsRevealed) {
+  Series mix = Mix(Steps(200, 20, 60, 70));
+  const Verdict hidden = VerdictOf(Minutes(260), 200, {mix}, 3600);
+  ASSERT_EQ(hidden.findings.size(), 1u);
+  EXPECT_EQ(hidden.findings[0].category, "");
+  EXPECT_THAT(hidden.findings[0].sentence, testing::HasSubstr("status mix, one value 20 % → 70 %"));
+  mix.category_values = {{"00", "paid"}};
+  const Verdict revealed = VerdictOf(Minutes(260), 200, {mix}, 3600);
+  ASSERT_EQ(revealed.findings.size(), 1u);
+  EXPECT_EQ(revealed.findings[0].category, "paid");
+  EXPECT_THAT(revealed.findings[0].sentence, testing::HasSubstr("status mix, `paid` 20 % → 70 %"));
+}
+
+Series Freshness(const std::vector<double>& ages_ms) {
+  Series series;
+  series.signal = "GET /orders response 2xx updated_at freshness";
+  series.subject = "GET /orders response 2xx";
+  series.field = "updated_at";
+  series.statistic = "freshness";
+  series.unit = "ms";
+  series.kind = Kind::kDistribution;
+  for (const double age : ages_ms) {
+    sketch::Histogram& histogram = series.distributions.emplace_back();
+    for (int i = 0; i < 100; ++i) histogram.Add(age * (1 + 0.002 * i));
+    series.weights.push_back(100);
+  }
+  return series;
+}
+
+TEST(Verdict, SaysHowMuchOlderDataAre) {
+  const Verdict older = VerdictOf(Minutes(260), 200, {Freshness(Steps(200, 100'000, 60, 10'000'000))}, 3600);
+  ASSERT_EQ(older.findings.size(), 1u);
+  EXPECT_EQ(older.findings[0].direction, Direction::kDifferent);
+  EXPECT_THAT(older.findings[0].sentence,
+              testing::HasSubstr("updated_at is 3 h older, median 110 s → 3.1 h since"));
+  const Verdict younger =
+      VerdictOf(Minutes(260), 200, {Freshness(Steps(200, 10'000'000, 60, 100'000))}, 3600);
+  ASSERT_EQ(younger.findings.size(), 1u);
+  EXPECT_THAT(younger.findings[0].sentence, testing::HasSubstr("is 3 h younger, median 3.1 h → 110 s since"));
+  EXPECT_TRUE(VerdictOf(Minutes(260), 200, {Freshness(Steps(200, 100, 60, 900))}, 3600).findings.empty())
+      << "below a second two clocks differ by as much";
+}
+
 TEST(Verdict, SaysAFieldOnce) {
   // A field that vanished has neither values nor nulls; a type that left for another is one finding.
   const auto named = [](Series series, const std::string& statistic) {

@@ -2,6 +2,7 @@
 // moved most for its size speaks for the mix, at the price of as many tests as there are categories.
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
@@ -23,6 +24,7 @@ struct Table {
   };
   std::vector<double> documents;  // a step
   std::vector<std::vector<Entry>> steps;
+  std::vector<std::string> names;  // by category
   size_t categories = 0;
 };
 
@@ -34,7 +36,9 @@ Table TableOf(const Series& series) {
     double sum = 0;
     for (const auto& [category, count] : series.mixes[step]) {
       if (!(count > 0) || !std::isfinite(count)) continue;
-      const auto number = numbers.try_emplace(category, static_cast<uint32_t>(numbers.size())).first->second;
+      const auto [at, is_new] = numbers.try_emplace(category, static_cast<uint32_t>(numbers.size()));
+      const uint32_t number = at->second;
+      if (is_new) table.names.push_back(category);
       entries.push_back({number, count});
       sum += count;
     }
@@ -101,6 +105,11 @@ ShareTrack TrackOf(const Table& table, const Windows& windows, uint32_t category
 
 }  // namespace
 
+std::string CategoryValue(const Series& series, const std::string& category) {
+  const auto known = series.category_values.find(category);
+  return known == series.category_values.end() ? "" : known->second;
+}
+
 void WeighMix(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence) {
   Table table = TableOf(series);
   table.categories = std::max<size_t>(table.categories, 1);
@@ -125,6 +134,7 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     evidence.p = p;
     evidence.from = from;
     evidence.to = to;
+    evidence.category = CategoryValue(series, table.names[category]);
     evidence.suspected_at_most = from <= 0 && judgement.after.events < kFirstEventsMin;
   }
   evidence.effect = variation;

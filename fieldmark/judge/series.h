@@ -41,8 +41,9 @@ struct Series {
       weights;  // documents behind each value; kCount: 1 where the service was watched, else 0
   std::vector<double> numerators;  // kRate: exact; derived from values × weights when the source had none
   std::vector<double> variances;   // optional: sampling variance of each value
-  std::vector<sketch::Histogram> distributions;      // kDistribution
-  std::vector<std::map<std::string, double>> mixes;  // kMix
+  std::vector<sketch::Histogram> distributions;        // kDistribution
+  std::vector<std::map<std::string, double>> mixes;    // kMix
+  std::map<std::string, std::string> category_values;  // kMix: what categories are, as far as it may be said
 };
 
 struct Timeline {

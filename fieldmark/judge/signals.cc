@@ -10,6 +10,7 @@
 #include <set>
 
 #include "fieldmark/profile/path.h"
+#include "fieldmark/profile/reading.h"
 
 namespace fieldmark::judge {
 namespace {
@@ -116,6 +117,7 @@ struct FieldHistory {
   std::string path;
   std::vector<const FieldSummary*> steps;
   std::vector<const FieldSummary*> parents;
+  std::vector<uint64_t> key_ids;  // of its hashes, a step
 };
 
 // Documents a value: below one for what stands in arrays.
@@ -179,20 +181,33 @@ std::string HashName(uint64_t hash) {
   return name;
 }
 
+// The key of the newest step that has one. Hashes under another do not compare with it.
+uint64_t KeyOf(const FieldHistory& field) {
+  for (size_t step = field.steps.size(); step-- > 0;) {
+    if (field.key_ids[step] != 0) return field.key_ids[step];
+  }
+  return 0;
+}
+
 // By value while all of them have an exact count in the whole history, else by the cell that a value falls
 // into: the same way on both sides of the change.
 Series Mix(const FieldHistory& field) {
   Series series = Named(field.subject, field.path, "mix", Kind::kMix);
-  sketch::Categories all;
-  for (const FieldSummary* step : field.steps) {
-    if (step != nullptr) all.Merge(step->categories);
+  const uint64_t key_id = KeyOf(field);
+  std::vector<const FieldSummary*> steps = field.steps;
+  FieldSummary all;
+  for (size_t step = 0; step < steps.size(); ++step) {
+    if (field.key_ids[step] != 0 && field.key_ids[step] != key_id) steps[step] = nullptr;
+    if (steps[step] == nullptr) continue;
+    all.categories.Merge(steps[step]->categories);
+    all.texts.Merge(steps[step]->texts);
   }
-  for (const FieldSummary* step : field.steps) {
+  for (const FieldSummary* step : steps) {
     std::map<std::string, double>& mix = series.mixes.emplace_back();
     series.weights.push_back(0);
     if (step == nullptr) continue;
     series.weights.back() = static_cast<double>(step->categories.total()) * DocumentsEach(step->counts);
-    if (all.overflowed()) {
+    if (all.categories.overflowed()) {
       const auto cells = step->categories.CellCounts();
       for (size_t cell = 0; cell < cells.size(); ++cell) {
         if (cells[cell] > 0) mix["cell " + std::to_string(cell)] = static_cast<double>(cells[cell]);
@@ -202,6 +217,8 @@ Series Mix(const FieldHistory& field) {
         mix[HashName(entry.hash)] = static_cast<double>(entry.count);
     }
   }
+  for (const sketch::ValueText& value : all.texts.entries())
+    series.category_values[HashName(value.hash)] = value.text;
   return series;
 }
 
@@ -268,7 +285,13 @@ void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
         field, "true", Polarity::kNeutral, [](const FieldCounts& c) { return static_cast<double>(c.trues); },
         booleans));
   }
-  if (all.counts.integers + all.counts.floats > 0) {
+  uint64_t ages = 0;
+  for (const FieldSummary* step : field.steps) ages += step == nullptr ? 0 : step->age_ms.count();
+  const uint64_t numbers = all.counts.integers + all.counts.floats;
+  // Of a time only its age stays as it is while all is well.
+  if (profile::AreMoments(ages, numbers + all.counts.strings)) {
+    signals.push_back(Distribution(field, "freshness", "ms", &FieldSummary::age_ms));
+  } else if (numbers > 0) {
     signals.push_back(Distribution(field, "value", "", &FieldSummary::numbers));
   }
   if (all.counts.strings > 0)
@@ -302,11 +325,12 @@ void BodySignals(const SubjectHistory& history, const Timeline& timeline, std::v
   signals.push_back(std::move(malformed));
 
   for (const std::string& path : paths) {
-    FieldHistory field{history.subject, path, {}, {}};
+    FieldHistory field{history.subject, path, {}, {}, {}};
     const std::string parent = profile::ParentPath(path);
     for (const BodySummary* body : bodies) {
       const auto at = body->fields.find(path);
       field.steps.push_back(at == body->fields.end() ? nullptr : &at->second);
+      field.key_ids.push_back(body->hash_key_id);
       const auto above = body->fields.find(parent);
       field.parents.push_back(above == body->fields.end() ? nullptr : &above->second);
     }

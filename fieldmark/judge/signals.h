@@ -28,7 +28,8 @@ struct SubjectHistory {
 //   (distribution, ms) of bodies     malformed (rate) of fields     missing (rate, of the parent's objects) ·
 //   null (rate) · type string, type number, type boolean,
 //                 type object, type array (rate, of what is not null) · true (rate, of booleans) · value,
-//                 length, items (distribution) · mix (of value hashes)
+//                 length, items (distribution) · freshness (distribution, ms; in place of value where half of
+//                 the values or more name a time) · mix (of value hashes)
 // A field that no step saw has no signals. A signal whose every step is without data is still returned.
 std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& timeline);
 

@@ -36,9 +36,12 @@ class Service {
     recorder_.Record(event);
   }
 
+  void Reveal(const std::string& path) { recorder_.Declare("", path, profile::FieldKind::kRevealed); }
+  void SetHashKey(const HashKey& key) { recorder_.SetHashKey(key); }
+  void Drain() { bucket::MergeBuckets(buckets_, recorder_.Drain()); }
+
   std::vector<Series> Signals(const std::string& subject, size_t steps, std::vector<double> watched_s = {}) {
-    if (!drained_) buckets_ = recorder_.Drain();
-    drained_ = true;
+    Drain();
     SubjectHistory history;
     history.subject = subject;
     history.contents.resize(steps);
@@ -55,7 +58,6 @@ class Service {
  private:
   bucket::Recorder recorder_;
   bucket::Buckets buckets_;
-  bool drained_ = false;
 };
 
 std::vector<std::string> Names(const std::vector<Series>& signals) {
@@ -162,6 +164,49 @@ TEST(Signals, NameEveryValueOnBothSidesTheSameWay) {
   double total = 0;
   for (const auto& [cell, count] : mix.mixes[1]) total += count;
   EXPECT_EQ(total, 200);
+}
+
+TEST(Signals, OfAMixKnowItsValuesWhereTheyAreRevealed) {
+  Service service;
+  service.Reveal("status");
+  service.Take(0, R"({"status":"paid","channel":"web"})", 200, 5, 4);
+  service.Take(1, R"({"status":7,"channel":"web"})");
+  const std::vector<Series> signals = service.Signals(kRequest, 2);
+  EXPECT_TRUE(Named(signals, "POST /orders request channel mix").category_values.empty());
+  const Series& mix = Named(signals, "POST /orders request status mix");
+  ASSERT_EQ(mix.mixes[0].size(), 1u);
+  EXPECT_EQ(mix.category_values.at(mix.mixes[0].begin()->first), "paid");
+  EXPECT_EQ(mix.category_values.at(mix.mixes[1].begin()->first), "7");
+}
+
+TEST(Signals, OfAMixCompareNoHashesUnderTwoKeys) {
+  Service service;
+  service.Take(0, R"({"status":"paid"})", 200, 5, 4);
+  service.Drain();
+  service.SetHashKey(*HashKey::FromHex("00112233445566778899aabbccddeeff"));
+  service.Take(1, R"({"status":"paid"})", 200, 5, 3);
+  const std::vector<Series> signals = service.Signals(kRequest, 2);
+  EXPECT_THAT(Named(signals, "POST /orders request status mix").weights, ElementsAre(0, 3));
+  EXPECT_THAT(Named(signals, "POST /orders request status null").weights, ElementsAre(4, 3));
+}
+
+TEST(Signals, HowOldTimesAreStandsInForTheirValues) {
+  Service service;
+  service.Take(0, R"({"at":"2025-12-31T23:59:00Z","epoch":1767225540,"id":1767225540})", 200, 5, 4);
+  service.Take(1, R"({"at":"2025-12-31T23:59:00Z","epoch":1767225600.5,"id":7})", 200, 5, 5);
+  service.Take(1, R"({"at":"soon","id":7})");
+  const std::vector<Series> signals = service.Signals(kRequest, 2);
+  const Series& at = Named(signals, "POST /orders request at freshness");
+  EXPECT_EQ(at.unit, "ms");
+  EXPECT_NEAR(at.distributions[0].Quantile(0.5), 60'000, 1200);
+  EXPECT_NEAR(at.distributions[1].Quantile(0.5), 120'000, 2400);
+  EXPECT_THAT(at.weights, ElementsAre(4, 5));
+  EXPECT_NEAR(Named(signals, "POST /orders request epoch freshness").distributions[1].Quantile(0.5), 59'500,
+              1200);
+  const std::vector<std::string> names = Names(signals);
+  EXPECT_THAT(names, testing::Not(testing::Contains("POST /orders request epoch value")));
+  EXPECT_THAT(names, testing::Contains("POST /orders request id value")) << "fewer than half name a time";
+  EXPECT_THAT(names, testing::Not(testing::Contains("POST /orders request id freshness")));
 }
 
 TEST(Signals, OfWhatNoStepSawAreNone) {

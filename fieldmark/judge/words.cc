@@ -69,7 +69,11 @@ std::string WithUnit(double value, const std::string& unit) {
   return unit.empty() ? number : number + " " + unit;
 }
 
+constexpr std::string_view kFreshness = "freshness";
+
 std::string Move(const Evidence& evidence) {
+  if (evidence.statistic == kFreshness)
+    return SpanWords(evidence.from) + std::string(kArrow) + SpanWords(evidence.to);
   const bool share = evidence.kind == Kind::kRate || evidence.kind == Kind::kMix;
   if (evidence.statistic == "missing") return PercentMove(1 - evidence.from, 1 - evidence.to);
   if (share) return PercentMove(evidence.from, evidence.to);
@@ -83,7 +87,14 @@ std::string WhatMoved(const Evidence& evidence) {
     return "present in";
   }
   if (evidence.statistic.starts_with("type ")) return "is a " + evidence.statistic.substr(5) + " in";
-  if (evidence.kind == Kind::kMix) return evidence.statistic + ", one value";
+  if (evidence.kind == Kind::kMix) {
+    return evidence.statistic + (evidence.category.empty() ? ", one value" : ", `" + evidence.category + "`");
+  }
+  if (evidence.statistic == kFreshness) {
+    const double older_ms = evidence.to - evidence.from;
+    return "is " + SpanWords(std::abs(older_ms)) + (older_ms < 0 ? " younger, " : " older, ") +
+           evidence.quantile;
+  }
   if (evidence.kind == Kind::kDistribution) return evidence.statistic + " " + evidence.quantile;
   if (evidence.kind == Kind::kCount) return evidence.statistic + " a step";
   return evidence.statistic;
@@ -159,6 +170,19 @@ std::string CountWords(double count) {
 std::string PercentWords(double ratio) {
   const double percent = ratio * 100;
   return Grouped(Significant(percent, std::abs(percent) >= 10 ? 2 : std::abs(percent) < 1 ? 1 : 2)) + " %";
+}
+
+std::string SpanWords(double ms) {
+  struct Unit {
+    double ms;
+    const char* name;
+  };
+  constexpr Unit kUnits[] = {{86'400'000, "d"}, {3'600'000, "h"}, {60'000, "min"}, {1000, "s"}};
+  for (const Unit& unit : kUnits) {
+    // From two of a unit on, or 120 s would read 2 min and 119 s 119 s.
+    if (std::abs(ms) >= 2 * unit.ms) return Grouped(Significant(ms / unit.ms, 2)) + " " + unit.name;
+  }
+  return Grouped(Significant(ms, 2)) + " ms";
 }
 
 std::string NumberWords(double value) { return Grouped(Significant(value, 3)); }

@@ -13,7 +13,9 @@ namespace fieldmark::judge {
 std::string ClockOf(int64_t unix_s);     // "14:37", UTC
 std::string CountWords(double count);    // "1 200", two significant digits above a thousand
 std::string PercentWords(double ratio);  // "38 %", "0.05 %"
-std::string NumberWords(double value);   // three significant digits
+std::string NumberWords(double value);
+// A length of time with two digits in its largest unit: "850 ms", "40 s", "3 h", "12 d".
+std::string SpanWords(double ms);  // three significant digits
 
 // "POST /orders request customer.phone null 1 % → 38 % since 14:02, on 512 documents".
 std::string SentenceOf(const Evidence& evidence);

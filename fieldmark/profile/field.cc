@@ -25,7 +25,9 @@ constexpr sketch::Histogram FieldSummary::*kHistograms[] = {
     &FieldSummary::numbers,
     &FieldSummary::string_bytes,
     &FieldSummary::array_items,
+    &FieldSummary::age_ms,
 };
+size_t HistogramsOf(int version) { return version == 1 ? 3 : std::size(kHistograms); }
 
 // A list without its trailing zeros, so that one value has one encoding whatever counters come later.
 void EncodeCounts(const FieldCounts& counts, ByteWriter& out) {
@@ -69,21 +71,24 @@ void DecodeFormats(ByteReader& in, sketch::FormatCounts& formats) {
   }
 }
 
-void EncodeHistograms(const FieldSummary& field, ByteWriter& out) {
+void EncodeHistograms(const FieldSummary& field, int version, ByteWriter& out) {
   uint64_t present = 0;
-  for (size_t i = 0; i < std::size(kHistograms); ++i) {
+  for (size_t i = 0; i < HistogramsOf(version); ++i) {
     if (!(field.*kHistograms[i]).empty()) present |= 1u << i;
   }
   out.Varint(present);
-  for (const auto histogram : kHistograms) {
-    if (!(field.*histogram).empty()) (field.*histogram).Encode(out);
+  for (size_t i = 0; i < HistogramsOf(version); ++i) {
+    if (!(field.*kHistograms[i]).empty()) (field.*kHistograms[i]).Encode(out);
   }
 }
 
-void DecodeHistograms(ByteReader& in, FieldSummary& field) {
+void DecodeHistograms(ByteReader& in, int version, FieldSummary& field) {
   const uint64_t present = in.Varint();
-  if (present >> std::size(kHistograms) != 0) in.Fail();
-  for (size_t i = 0; i < std::size(kHistograms) && in.ok(); ++i) {
+  constexpr uint64_t kValues = 1 | 2;
+  constexpr uint64_t kAges = 8;  // of values
+  if (present >> HistogramsOf(version) != 0 || ((present & kAges) != 0 && (present & kValues) == 0))
+    in.Fail();
+  for (size_t i = 0; i < HistogramsOf(version) && in.ok(); ++i) {
     if ((present >> i & 1) == 0) continue;
     const sketch::Histogram histogram = sketch::Histogram::Decode(in);
     if (histogram.empty()) in.Fail();
@@ -103,6 +108,7 @@ void FieldSummary::Merge(const FieldSummary& other) {
     if (!(other.*histogram).empty()) (this->*histogram).Merge(other.*histogram);
   }
   if (!other.categories.empty()) categories.Merge(other.categories);
+  if (!other.texts.empty()) texts.Merge(other.texts);
 }
 
 void FieldSummary::Conceal() {
@@ -111,28 +117,40 @@ void FieldSummary::Conceal() {
   }
 }
 
-void EncodeField(const FieldSummary& field, Family family, ByteWriter& out) {
+void FieldSummary::DropHashed() {
+  categories = {};
+  texts = {};
+}
+
+void EncodeField(const FieldSummary& field, Family family, ByteWriter& out, int version) {
   switch (family) {
     case Family::kCounts:
       EncodeCounts(field.counts, out);
       return EncodeFormats(field.counts.formats, out);
     case Family::kDistributions:
-      return EncodeHistograms(field, out);
+      return EncodeHistograms(field, version, out);
     case Family::kHashed:
-      return field.categories.Encode(out);
+      field.categories.Encode(out);
+      if (version >= 2) field.texts.Encode(out);
+      return;
   }
 }
 
-void DecodeField(ByteReader& in, Family family, FieldSummary& field) {
+void DecodeField(ByteReader& in, Family family, FieldSummary& field, int version) {
   switch (family) {
     case Family::kCounts:
       DecodeCounts(in, field.counts);
       return DecodeFormats(in, field.counts.formats);
     case Family::kDistributions:
-      return DecodeHistograms(in, field);
+      return DecodeHistograms(in, version, field);
     case Family::kHashed: {
       const sketch::Categories categories = sketch::Categories::Decode(in);
-      if (in.ok() && !categories.empty()) field.categories.Merge(categories);
+      const sketch::Texts texts = version >= 2 ? sketch::Texts::Decode(in) : sketch::Texts();
+      // A text's value was counted.
+      if (categories.empty() && !texts.empty()) in.Fail();
+      if (!in.ok()) return;
+      if (!categories.empty()) field.categories.Merge(categories);
+      field.texts.Merge(texts);
       return;
     }
   }
@@ -141,6 +159,10 @@ void DecodeField(ByteReader& in, Family family, FieldSummary& field) {
 
 void MergeFields(Fields& into, const Fields& from) {
   for (const auto& [path, field] : from) into[path].Merge(field);
+}
+
+void DropHashed(Fields& fields) {
+  for (auto& [path, field] : fields) field.DropHashed();
 }
 
 }  // namespace fieldmark::profile

@@ -11,6 +11,7 @@
 #include "fieldmark/sketch/categories.h"
 #include "fieldmark/sketch/formats.h"
 #include "fieldmark/sketch/histogram.h"
+#include "fieldmark/sketch/texts.h"
 
 namespace fieldmark::profile {
 
@@ -44,11 +45,15 @@ struct FieldSummary {
   sketch::Histogram numbers;       // integers and floats, as doubles; finite ones
   sketch::Histogram string_bytes;  // lengths in UTF-8 bytes
   sketch::Histogram array_items;   // lengths
-  sketch::Categories categories;   // of strings and numbers, by keyed hash
+  sketch::Histogram age_ms;  // of date-times and epoch numbers: observed − value, below 0 in the future
+  sketch::Categories categories;  // of strings and numbers, by keyed hash
+  sketch::Texts texts;  // what hashes among the categories stand for, of a field that is revealed; else empty
 
   void Merge(const FieldSummary& other);
-  // Before it leaves the worker: no payload value can be read from it afterwards.
+  // Before it leaves the worker: no payload value can be read from its ranges and sums afterwards.
   void Conceal();
+  // Lets go what was hashed.
+  void DropHashed();
   bool operator==(const FieldSummary&) const = default;
 };
 
@@ -56,13 +61,17 @@ struct FieldSummary {
 enum class Family : uint8_t { kCounts = 0, kDistributions = 1, kHashed = 2 };
 inline constexpr int kFamilies = 3;
 
-void EncodeField(const FieldSummary& field, Family family, ByteWriter& out);
+// Versions of a field's bytes: 2 added age_ms and texts. Writing version 1 leaves out what it does not know.
+inline constexpr int kFieldVersion = 2;
+
+void EncodeField(const FieldSummary& field, Family family, ByteWriter& out, int version = kFieldVersion);
 // Adds what `in` holds of `family` to `field`; fails the reader on anything EncodeField cannot have written.
-void DecodeField(ByteReader& in, Family family, FieldSummary& field);
+void DecodeField(ByteReader& in, Family family, FieldSummary& field, int version = kFieldVersion);
 
 // Path → summary, merged pointwise. Paths (see path.h): "" is the document itself, then "customer.phone",
 // "items[].price", "prices.{}.amount".
 using Fields = std::map<std::string, FieldSummary, std::less<>>;
 void MergeFields(Fields& into, const Fields& from);
+void DropHashed(Fields& fields);
 
 }  // namespace fieldmark::profile

@@ -21,7 +21,7 @@ std::string Encoded(const FieldSummary& field, Family family) {
 }
 
 bool HasSum(const FieldSummary& field) {
-  for (const auto* histogram : {&field.numbers, &field.string_bytes, &field.array_items}) {
+  for (const auto* histogram : {&field.numbers, &field.string_bytes, &field.array_items, &field.age_ms}) {
     if (!histogram->empty() && histogram->sum()) return true;
   }
   return false;
@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (family != Family::kDistributions || !HasSum(field))
     Check(Encoded(field, family) == bytes.substr(0, in.offset()));
   CheckRoundTrip(field, family);
-  for (const auto* histogram : {&field.numbers, &field.string_bytes, &field.array_items}) {
+  for (const auto* histogram : {&field.numbers, &field.string_bytes, &field.array_items, &field.age_ms}) {
     CheckBuckets(histogram->positive());
     CheckBuckets(histogram->negative());
   }

@@ -1,6 +1,7 @@
 #include "fieldmark/profile/path.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace fieldmark::profile {
 namespace {
@@ -10,6 +11,9 @@ constexpr size_t kHexDigitsMin = 8;
 constexpr size_t kPhoneDigitsMin = 7;
 constexpr std::string_view kItem = "[]";
 constexpr std::string_view kResidual = "{}";
+// What follows a backslash, and what it stands for.
+constexpr std::string_view kEscapes = "\"\\bfnrt";
+constexpr std::string_view kEscapeMeanings = "\"\\\b\f\n\r\t";
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -20,12 +24,10 @@ bool NeedsQuotes(char c) {
 }
 
 void AppendQuoted(std::string& path, std::string_view name) {
-  static constexpr std::string_view kMeanings = "\"\\\b\f\n\r\t";
-  static constexpr std::string_view kEscapes = "\"\\bfnrt";
   static constexpr char kHexDigits[] = "0123456789abcdef";
   path += '"';
   for (const char c : name) {
-    const size_t escape = kMeanings.find(c);
+    const size_t escape = kEscapeMeanings.find(c);
     if (escape != std::string_view::npos) {
       path += '\\';
       path += kEscapes[escape];
@@ -62,6 +64,45 @@ size_t LastSegment(std::string_view path) {
     }
   }
   return last;
+}
+
+// The name between the quotes that `rest` begins with, both taken off it.
+std::optional<std::string> TakeQuoted(std::string_view& rest) {
+  static constexpr std::string_view kControl = "u00";
+  std::string name;
+  for (size_t i = 1; i < rest.size(); ++i) {
+    if (rest[i] == '"') {
+      rest.remove_prefix(i + 1);
+      return name;
+    }
+    if (rest[i] != '\\') {
+      name += rest[i];
+      continue;
+    }
+    if (++i == rest.size()) break;
+    const size_t escape = kEscapes.find(rest[i]);
+    if (escape != std::string_view::npos) {
+      name += kEscapeMeanings[escape];
+      continue;
+    }
+    const std::string_view digits = rest.substr(std::min(i + kControl.size(), rest.size()), 2);
+    unsigned code = 0;
+    const bool read = digits.size() == 2 && rest.substr(i, kControl.size()) == kControl &&
+                      std::from_chars(digits.data(), digits.data() + 2, code, 16).ptr == digits.data() + 2;
+    if (!read || code >= 0x80) return std::nullopt;
+    name += static_cast<char>(code);
+    i += kControl.size() + 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> TakeName(std::string_view& rest) {
+  if (rest.starts_with('"')) return TakeQuoted(rest);
+  const size_t end = static_cast<size_t>(std::find_if(rest.begin(), rest.end(), NeedsQuotes) - rest.begin());
+  if (end == 0) return std::nullopt;
+  std::string name(rest.substr(0, end));
+  rest.remove_prefix(end);
+  return name;
 }
 
 bool IsUuid(std::string_view key) {
@@ -136,6 +177,30 @@ std::string ParentPath(std::string_view path) { return std::string(path.substr(0
 // Both marks hold brackets or braces, which a name has only in quotes, so the end of the path decides.
 bool IsItem(std::string_view path) { return path.ends_with(kItem); }
 bool IsResidual(std::string_view path) { return path.ends_with(kResidual); }
+
+std::optional<std::vector<PathStep>> StepsOf(std::string_view path) {
+  std::vector<PathStep> steps;
+  while (!path.empty()) {
+    if (path.starts_with(kItem)) {
+      steps.push_back({PathStep::Kind::kItem});
+      path.remove_prefix(kItem.size());
+      continue;
+    }
+    if (!steps.empty()) {
+      if (!path.starts_with('.')) return std::nullopt;
+      path.remove_prefix(1);
+    }
+    if (path.starts_with(kResidual)) {
+      steps.push_back({PathStep::Kind::kResidual});
+      path.remove_prefix(kResidual.size());
+      continue;
+    }
+    std::optional<std::string> name = TakeName(path);
+    if (!name) return std::nullopt;
+    steps.push_back({PathStep::Kind::kMember, std::move(*name)});
+  }
+  return steps;
+}
 
 bool LooksLikeIdentifier(std::string_view key) {
   if (key.size() > kNameBytesMax) return true;

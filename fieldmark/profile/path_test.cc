@@ -139,5 +139,30 @@ TEST(PathTest, RecognisesIdentifiers) {
   }
 }
 
+TEST(Path, ItsStepsLeadBackToIt) {
+  const std::string names[] = {"a", "", "a b", "x.y", "q\"[]{}", "\\", "\n\t\b\f\r", "\x01\x1f\x7f", "ü"};
+  for (const std::string& first : names) {
+    for (const std::string& second : names) {
+      const std::string path = ResidualPath(ItemPath(ItemPath(MemberPath(MemberPath("", first), second))));
+      const auto steps = StepsOf(path);
+      ASSERT_TRUE(steps) << path;
+      using Kind = PathStep::Kind;
+      EXPECT_EQ(*steps, (std::vector<PathStep>{{Kind::kMember, first},
+                                               {Kind::kMember, second},
+                                               {Kind::kItem},
+                                               {Kind::kItem},
+                                               {Kind::kResidual}}))
+          << path;
+    }
+  }
+  EXPECT_EQ(StepsOf("")->size(), 0u);
+  EXPECT_EQ(StepsOf("[].a")->size(), 2u);
+  EXPECT_EQ(StepsOf("\"a\".b")->size(), 2u) << "needless quotes";
+  for (const char* path : {".", ".a", "a.", "a..b", "a b", "a[", "a[1]", "a]", "a{}", "{}a", "a[]b", "\"a",
+                           "\"\\", "\"\\u0", "\"\\u12\"", "\"\\uffff\"", "\"a\"b"}) {
+    EXPECT_FALSE(StepsOf(path)) << path;
+  }
+}
+
 }  // namespace
 }  // namespace fieldmark::profile

@@ -17,6 +17,7 @@
 #include "fieldmark/base/count.h"
 #include "fieldmark/profile/path.h"
 #include "fieldmark/profile/values.h"
+#include "fieldmark/sketch/moments.h"
 
 namespace fieldmark::profile {
 namespace {
@@ -39,13 +40,16 @@ struct alignas(64) Node {
   uint32_t nulls = 0;
   uint32_t falses = 0;
   uint32_t trues = 0;
+  bool revealed = false;  // its values may appear as text
 
   alignas(64) Node* first = nullptr;  // the member that came first last time
   Node* item = nullptr;
   Node* residual = nullptr;
   Node* parent = nullptr;
   uint64_t name_hash = 0;
-  size_t names = 0;      // members with a name
+  size_t names = 0;     // members with a name
+  size_t reserved = 0;  // declared members that have none yet
+  const DeclaredField* declared = nullptr;
   FieldSummary summary;  // without `seen`, which follows from the types
   std::string name;
   std::string path;
@@ -129,7 +133,8 @@ uint64_t MembersOf(uint64_t open) { return open >> 32 & 0xFF'FFFF; }
 }  // namespace
 
 struct Profiler::State {
-  State(const Limits& given_limits, std::optional<HashKey> given_key);
+  State(const Limits& given_limits, std::optional<HashKey> given_key,
+        std::shared_ptr<const Declarations> given_declarations);
 
   void Observe(const json::Document& document);
   const uint64_t* Value(const json::Document& document, const uint64_t* at, Node& node);
@@ -150,21 +155,27 @@ struct Profiler::State {
   Node* Unnamed(Container& container);
 
   Node& NodeAt(size_t index_of) { return (*nodes[index_of / kNodesAtOnce])[index_of % kNodesAtOnce]; }
-  Node* NewNode(Node* parent, std::string path);
-  Node* StructuralChild(Node*& slot, Node& parent, std::string (*path_of)(std::string_view));
+  Node* NewNode(Node* parent, std::string path, const DeclaredField* declared);
+  Node* Item(Node& parent);
+  Node* Residual(Node& parent);
+  Node* StructuralChild(Node& parent, std::string path, const DeclaredField* declared);
   void Index(Node* node);
   void GrowIndex();
 
   void BigInteger(Node& node, std::string_view digits);
   void Note(Node& node, uint8_t kind, uint64_t low, uint64_t high);
   void LongText(Node& node, std::string_view text);
+  uint64_t AgeOfDouble(uint64_t bits) const;
+  uint64_t AgeOfInteger(uint64_t bits) const;
   void PayAll(Node& node);
   void RestartSerials();
+  Fields Take(bool conceal);
 
   Limits limits;
   size_t short_bytes_max;  // of a text that is noted as it stands
   std::optional<HashKey> key;
-  uint64_t seed = 0;  // of the names' index: unknown to who sends the names
+  std::shared_ptr<const Declarations> declarations;  // null: none
+  uint64_t seed = 0;                                 // of the names' index: unknown to who sends the names
   // In the order in which they appeared, so neighbours in a document are neighbours in memory. Addresses are
   // stable. The first is the document.
   std::vector<std::unique_ptr<std::array<Node, kNodesAtOnce>>> nodes;
@@ -172,38 +183,68 @@ struct Profiler::State {
   Node* root = nullptr;
   std::vector<Node*> index;  // open addressing, a power of two, at most half full
   std::vector<Node*> by_path;
+  // Children made, and those declared that are not made yet, for which room is kept.
   size_t names = 0;
+  size_t names_reserved = 0;
   size_t structural = 0;
+  size_t structural_reserved = 0;
 
   std::vector<Container> stack;  // as many as the limits allow; the first `depth` are open
   size_t depth = 0;
   uint32_t document_serial = 0;
   uint32_t object_serial = 0;
-  uint64_t times = 1;  // of the document being observed
+  // Of the document being observed.
+  uint64_t times = 1;
+  std::optional<UnixMs> observed_at;
 };
 
-Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_key)
+Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_key,
+                       std::shared_ptr<const Declarations> given_declarations)
     : limits(given_limits),
       short_bytes_max(std::min(Words::kBytes, limits.string_bytes_max)),
       key(given_key),
+      declarations(std::move(given_declarations)),
       index(64) {
   if (key) seed = SipHash13(*key, "names");
-  root = NewNode(nullptr, "");
+  if (declarations != nullptr) {
+    names_reserved = declarations->names();
+    structural_reserved = declarations->structural();
+  }
+  root = NewNode(nullptr, "", declarations == nullptr ? nullptr : &declarations->document());
   limits.depth_max = std::min(limits.depth_max, json::kDepthMax);
   stack.resize(limits.depth_max);
 }
 
 // The words apart: joined and taken apart again through memory they would wait for it.
 inline void Profiler::State::Note(Node& node, uint8_t kind, uint64_t low, uint64_t high) {
-  if (times != 1) return Values::PayOne(key, node.summary, kind, {low, high}, times);
+  if (times != 1) return Values::PayOne(key, node.revealed, node.summary, kind, {low, high}, times);
   if (node.values == nullptr) node.values = std::make_unique<Values>();
-  if (node.values->Add(kind, low, high)) node.values->Pay(key, node.summary, /*all=*/false);
+  if (node.values->Add(kind, low, high)) node.values->Pay(key, node.revealed, node.summary, /*all=*/false);
 }
 
 void Profiler::State::LongText(Node& node, std::string_view text) {
   const uint64_t hash = key ? SipHash13Tagged(*key, 's', text.substr(0, limits.string_bytes_max)) : 0;
-  const Words words = Values::LongText(hash, sketch::FormatsOf(text), text.size());
+  if (node.revealed && key) node.summary.texts.Add(hash, false, text);
+  const sketch::FormatSet formats = sketch::FormatsOf(text);
+  const std::optional<UnixMs> moment =
+      formats == Values::kTimeFormats && observed_at ? sketch::MomentOfText(text) : std::nullopt;
+  if (moment) {
+    const Words words = Values::TimeText(hash, text.size(), *observed_at - *moment);
+    return Note(node, Values::kTimeText, words.low, words.high);
+  }
+  const Words words = Values::LongText(hash, formats, text.size());
   Note(node, Values::kLongText, words.low, words.high);
+}
+
+inline uint64_t Profiler::State::AgeOfInteger(uint64_t bits) const {
+  if (!sketch::IsMoment(bits) || !observed_at) return 0;
+  return Values::Age(*observed_at - sketch::MomentOf(bits));
+}
+
+inline uint64_t Profiler::State::AgeOfDouble(uint64_t bits) const {
+  const auto value = std::bit_cast<double>(bits);
+  if (!sketch::IsMoment(value) || !observed_at) return 0;
+  return Values::Age(*observed_at - sketch::MomentOf(value));
 }
 
 [[gnu::always_inline]] inline const uint64_t* Profiler::State::Value(const json::Document& document,
@@ -228,13 +269,13 @@ void Profiler::State::LongText(Node& node, std::string_view text) {
       return at + 1;
     }
     case 'l':
-      Note(node, Values::kInteger, at[1], 0);
+      Note(node, Values::kInteger, at[1], AgeOfInteger(at[1]));
       return at + 2;
     case 'u':
-      Note(node, Values::kUnsigned, at[1], 0);
+      Note(node, Values::kUnsigned, at[1], AgeOfInteger(at[1]));
       return at + 2;
     case 'd':
-      Note(node, Values::kDouble, at[1], 0);
+      Note(node, Values::kDouble, at[1], AgeOfDouble(at[1]));
       return at + 2;
     case 'n':
       Count(node.nulls, node.summary.counts.nulls, times);
@@ -306,7 +347,7 @@ const uint64_t* Profiler::State::Open(const json::Document& document, const uint
   } else {
     node.summary.counts.arrays += times;
     node.summary.array_items.Add(static_cast<double>(members), times);
-    if (members > 0) expected = StructuralChild(node.item, node, ItemPath);
+    if (members > 0) expected = node.item != nullptr ? node.item : Item(node);
   }
   if (members == 0) return at + 2;
   if (depth == limits.depth_max || (!is_object && expected == nullptr)) {
@@ -345,9 +386,19 @@ Node* Profiler::State::Named(Node& parent, std::string_view name) {
     Node* node = index[slot];
     if (node->name_hash == hash && node->parent == &parent && IsNameOf(*node, name)) return node;
   }
-  if (names >= limits.fields_max || parent.names >= limits.names_max || LooksLikeIdentifier(name))
+  const DeclaredField* declared = parent.declared == nullptr ? nullptr : parent.declared->Member(name);
+  // What is declared takes the room that is kept, everything else leaves it.
+  const size_t kept = declared != nullptr ? 0 : names_reserved;
+  const size_t kept_here = declared != nullptr ? 0 : parent.reserved;
+  if (names + kept >= limits.fields_max || parent.names + kept_here >= limits.names_max ||
+      (declared == nullptr && LooksLikeIdentifier(name))) {
     return nullptr;
-  Node* node = NewNode(&parent, MemberPath(parent.path, name));
+  }
+  if (declared != nullptr) {
+    --names_reserved;
+    --parent.reserved;
+  }
+  Node* node = NewNode(&parent, MemberPath(parent.path, name), declared);
   node->name = name;
   node->name_size = static_cast<uint32_t>(name.size());
   std::memcpy(&node->name_words, name.data(), std::min(name.size(), Words::kBytes));
@@ -363,25 +414,40 @@ Node* Profiler::State::Unnamed(Container& container) {
   Node& parent = *container.node;
   if (!container.folded) parent.summary.counts.folded += times;
   container.folded = true;
-  Node* node = StructuralChild(parent.residual, parent, ResidualPath);
+  Node* node = parent.residual != nullptr ? parent.residual : Residual(parent);
   if (node == nullptr) parent.summary.counts.cut += times;
   return node;
 }
 
-Node* Profiler::State::StructuralChild(Node*& slot, Node& parent, std::string (*path_of)(std::string_view)) {
-  if (slot == nullptr && structural < limits.fields_max) {
-    ++structural;
-    slot = NewNode(&parent, path_of(parent.path));
-  }
-  return slot;
+Node* Profiler::State::Item(Node& parent) {
+  const DeclaredField* declared = parent.declared == nullptr ? nullptr : parent.declared->item.get();
+  return parent.item = StructuralChild(parent, ItemPath(parent.path), declared);
 }
 
-Node* Profiler::State::NewNode(Node* parent, std::string path) {
+Node* Profiler::State::Residual(Node& parent) {
+  const DeclaredField* declared = parent.declared == nullptr ? nullptr : parent.declared->residual.get();
+  return parent.residual = StructuralChild(parent, ResidualPath(parent.path), declared);
+}
+
+Node* Profiler::State::StructuralChild(Node& parent, std::string path, const DeclaredField* declared) {
+  const size_t kept = declared != nullptr ? 0 : structural_reserved;
+  if (structural + kept >= limits.fields_max) return nullptr;
+  if (declared != nullptr) --structural_reserved;
+  ++structural;
+  return NewNode(&parent, std::move(path), declared);
+}
+
+Node* Profiler::State::NewNode(Node* parent, std::string path, const DeclaredField* declared) {
   if (nodes_size == nodes.size() * kNodesAtOnce)
     nodes.push_back(std::make_unique<std::array<Node, kNodesAtOnce>>());
   Node& node = NodeAt(nodes_size++);
   node.parent = parent;
   node.path = std::move(path);
+  node.declared = declared;
+  if (declared != nullptr) {
+    node.revealed = declared->kind == FieldKind::kRevealed;
+    node.reserved = declared->members.size();
+  }
   return &node;
 }
 
@@ -405,13 +471,14 @@ void Profiler::State::BigInteger(Node& node, std::string_view digits) {
   if (finite) node.summary.numbers.Add(value, times);
   if (!key) return;
   const bool exact = finite && AreDigitsOf(value, digits);
-  node.summary.categories.Add(
-      exact ? HashNumber(*key, value) : SipHash13Tagged(*key, 'i', digits.substr(0, limits.string_bytes_max)),
-      times);
+  const uint64_t hash =
+      exact ? HashNumber(*key, value) : SipHash13Tagged(*key, 'i', digits.substr(0, limits.string_bytes_max));
+  node.summary.categories.Add(hash, times);
+  if (node.revealed) node.summary.texts.Add(hash, true, digits);
 }
 
 void Profiler::State::PayAll(Node& node) {
-  if (node.values != nullptr) node.values->Pay(key, node.summary, /*all=*/true);
+  if (node.values != nullptr) node.values->Pay(key, node.revealed, node.summary, /*all=*/true);
   FieldCounts& counts = node.summary.counts;
   counts.documents += std::exchange(node.documents, 0);
   counts.nulls += std::exchange(node.nulls, 0);
@@ -425,16 +492,18 @@ void Profiler::State::RestartSerials() {
   for (size_t i = 0; i < nodes_size; ++i) NodeAt(i).document_serial = NodeAt(i).object_serial = 0;
 }
 
-Profiler::Profiler(const Limits& limits, std::optional<HashKey> key)
-    : state_(std::make_unique<State>(limits, std::move(key))) {}
+Profiler::Profiler(const Limits& limits, std::optional<HashKey> key,
+                   std::shared_ptr<const Declarations> declarations)
+    : state_(std::make_unique<State>(limits, std::move(key), std::move(declarations))) {}
 Profiler::~Profiler() = default;
 Profiler::Profiler(Profiler&&) noexcept = default;
 Profiler& Profiler::operator=(Profiler&&) noexcept = default;
 
-void Profiler::Observe(const json::Document& document, uint64_t times) {
+void Profiler::Observe(const json::Document& document, uint64_t times, std::optional<UnixMs> observed_at) {
   FM_DCHECK(document.malformed == json::Malformed::kNone && document.words != nullptr);
   if (times == 0 || document.words == nullptr) return;
   state_->times = times;
+  state_->observed_at = observed_at;
   state_->Observe(document);
 }
 
@@ -442,7 +511,7 @@ void Profiler::SetHashKey(const HashKey& key) {
   if (state_->key == key) return;
   for (size_t i = 0; i < state_->nodes_size; ++i) {
     state_->PayAll(state_->NodeAt(i));
-    state_->NodeAt(i).summary.categories = {};
+    state_->NodeAt(i).summary.DropHashed();
   }
   state_->key = key;
 }
@@ -451,25 +520,29 @@ bool Profiler::empty() const {
   return state_->root->documents == 0 && state_->root->summary.counts.documents == 0;
 }
 
-Fields Profiler::Take() {
-  State& state = *state_;
+Fields Profiler::Take() { return state_->Take(/*conceal=*/false); }
+
+Fields Profiler::TakeConcealed() { return state_->Take(/*conceal=*/true); }
+
+Fields Profiler::State::Take(bool conceal) {
   // In the order of their paths each goes to the map's end, without a search.
-  if (state.by_path.size() != state.nodes_size) {
-    state.by_path.clear();
-    for (size_t i = 0; i < state.nodes_size; ++i) state.by_path.push_back(&state.NodeAt(i));
-    std::sort(state.by_path.begin(), state.by_path.end(),
-              [](const Node* a, const Node* b) { return a->path < b->path; });
+  if (by_path.size() != nodes_size) {
+    by_path.clear();
+    for (size_t i = 0; i < nodes_size; ++i) by_path.push_back(&NodeAt(i));
+    std::sort(by_path.begin(), by_path.end(), [](const Node* a, const Node* b) { return a->path < b->path; });
   }
   Fields fields;
-  for (Node* node : state.by_path) {
+  for (Node* node : by_path) {
     if (node->documents == 0 && node->summary.counts.documents == 0) continue;
-    state.PayAll(*node);
+    PayAll(*node);
     FieldCounts& counts = node->summary.counts;
     for (const uint64_t of_type : {counts.nulls, counts.falses, counts.trues, counts.integers, counts.floats,
                                    counts.strings, counts.objects, counts.arrays}) {
       counts.seen = AddSaturating(counts.seen, of_type);
     }
-    fields.emplace_hint(fields.end(), node->path, std::exchange(node->summary, {}));
+    FieldSummary& field =
+        fields.emplace_hint(fields.end(), node->path, std::exchange(node->summary, {}))->second;
+    if (conceal && !node->revealed) field.Conceal();
   }
   return fields;
 }

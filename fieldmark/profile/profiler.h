@@ -1,8 +1,8 @@
 // Profiler: documents of one subject in, their field tree of summaries out.
 //
-// Names are the profiler's state, summaries are not. It remembers which keys have a name (first come, within
-// Limits); a key without one is recorded in its parent's residual child, and the parent counts the object in
-// `folded`. Names stay for the profiler's life; Take() empties the summaries.
+// Names are the profiler's state, summaries are not. It remembers which keys have a name (the declared ones
+// first, then first come, within Limits); a key without one is recorded in its parent's residual child, and
+// the parent counts the object in `folded`. Names stay for the profiler's life; Take() empties the summaries.
 //
 // Of a key that an object holds twice the first value is profiled, further ones are counted; among keys
 // without a name nothing is remembered, and each counts as a value. Items and residual children take no name,
@@ -18,27 +18,36 @@
 
 #include "fieldmark/base/hash.h"
 #include "fieldmark/base/limits.h"
+#include "fieldmark/base/time.h"
 #include "fieldmark/json/document.h"
+#include "fieldmark/profile/declarations.h"
 #include "fieldmark/profile/field.h"
 
 namespace fieldmark::profile {
 
 class Profiler {
  public:
-  // Without a key the hashed family stays empty.
-  explicit Profiler(const Limits& limits = {}, std::optional<HashKey> key = std::nullopt);
+  // Without a key the hashed family stays empty. `declarations`: null where nothing is declared, and made for
+  // the same limits.
+  explicit Profiler(const Limits& limits = {}, std::optional<HashKey> key = std::nullopt,
+                    std::shared_ptr<const Declarations> declarations = nullptr);
   ~Profiler();
   Profiler(Profiler&&) noexcept;
   Profiler& operator=(Profiler&&) noexcept;
 
-  // Records a well-formed document, `times` times: the same as calling it that often.
-  void Observe(const json::Document& document, uint64_t times = 1);
+  // Records a well-formed document, `times` times: the same as calling it that often. `observed_at`: when it
+  // was seen, which tells the age of values that name a time; without it they have none.
+  void Observe(const json::Document& document, uint64_t times = 1,
+               std::optional<UnixMs> observed_at = std::nullopt);
 
   // Hashes under `key` from now on. What was hashed under another one since the last Take is dropped.
   void SetHashKey(const HashKey& key);
 
   bool empty() const;  // nothing observed since the last Take
-  // The fields since the last Take, unconcealed; names are kept.
+  // The fields since the last Take, as they may leave the worker: concealed but for those declared as
+  // revealed. Names are kept.
+  Fields TakeConcealed();
+  // The same with every range and sum as it was: for who holds the documents anyway.
   Fields Take();
 
   // What a value hashes to in Categories: SipHash13 of a type tag and the value. 's' and UTF-8; 'd' and the

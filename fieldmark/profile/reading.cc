@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "fieldmark/base/count.h"
 #include "fieldmark/profile/path.h"
@@ -148,6 +149,18 @@ double Values::Quantile(double q) const {
 
 uint64_t DistinctOf(const sketch::Categories& categories) {
   return std::min(categories.total(), static_cast<uint64_t>(std::llround(categories.DistinctCount())));
+}
+
+std::vector<RevealedValue> RevealedOf(const FieldSummary& field) {
+  std::vector<RevealedValue> values;
+  for (const sketch::CategoryCount& entry : field.categories.entries()) {
+    const sketch::ValueText* known = field.texts.Find(entry.hash);
+    if (known != nullptr) values.push_back({known->text, known->is_number, entry.count});
+  }
+  std::sort(values.begin(), values.end(), [](const RevealedValue& a, const RevealedValue& b) {
+    return std::tie(b.count, a.text, a.is_number) < std::tie(a.count, b.text, b.is_number);
+  });
+  return values;
 }
 
 }  // namespace fieldmark::profile

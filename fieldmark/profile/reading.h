@@ -59,11 +59,27 @@ class Values {
 // Whether a field's numbers are; lengths always are.
 inline bool AreWhole(const FieldCounts& counts) { return counts.floats == 0; }
 
+// Whether a field's values name points in time: so many of `values` strings and numbers have an age.
+inline bool AreMoments(uint64_t ages, uint64_t values) { return ages > 0 && ages >= values - values / 2; }
+inline bool AreMoments(const FieldSummary& field) {
+  return AreMoments(field.age_ms.count(), field.counts.strings + field.counts.integers + field.counts.floats);
+}
+
 // Quantiles that are shown, by name.
 inline constexpr std::pair<const char*, double> kQuantiles[] = {
     {"p01", 0.01}, {"p05", 0.05}, {"p25", 0.25}, {"p50", 0.5}, {"p75", 0.75}, {"p95", 0.95}, {"p99", 0.99}};
 
 // How many different values, as an estimate where `categories` overflowed, but no more than there are values.
 uint64_t DistinctOf(const sketch::Categories& categories);
+
+// A value that may be shown, and how often it occurred: exactly, but of a field with more than 64 different
+// values only a sample of those is here.
+struct RevealedValue {
+  std::string text;
+  bool is_number = false;
+  uint64_t count = 0;
+};
+// Commonest first. Empty but for fields that are revealed.
+std::vector<RevealedValue> RevealedOf(const FieldSummary& field);
 
 }  // namespace fieldmark::profile

@@ -1,6 +1,7 @@
 #include "fieldmark/profile/values.h"
 
 #include <algorithm>
+#include <charconv>
 #include <span>
 #include <utility>
 
@@ -58,9 +59,27 @@ void CountFormats(FieldCounts& counts, sketch::FormatSet formats, uint64_t times
   for (; formats != 0; formats &= formats - 1) counts.formats[std::countr_zero(formats)] += times;
 }
 
+// As text, a short text or a number.
+void Reveal(sketch::Texts& texts, uint64_t hash, uint8_t kind, const Words& words) {
+  if (kind <= Words::kBytes) return texts.Add(hash, false, TextOf(words, kind));
+  std::array<char, 32> number;
+  char* const end = number.data() + number.size();
+  char* written = number.data();
+  if (kind == Values::kDouble) {
+    written = std::to_chars(written, end, std::bit_cast<double>(words.low)).ptr;
+  } else if (kind == Values::kInteger) {
+    written = std::to_chars(written, end, static_cast<int64_t>(words.low)).ptr;
+  } else if (kind == Values::kUnsigned) {
+    written = std::to_chars(written, end, words.low).ptr;
+  } else {
+    return;
+  }
+  texts.Add(hash, true, {number.data(), static_cast<size_t>(written - number.data())});
+}
+
 }  // namespace
 
-void Values::PayGroup(const std::optional<HashKey>& key, FieldSummary& into, size_t size,
+void Values::PayGroup(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, size_t size,
                       const uint8_t* kinds, const Words* words, const uint64_t* counts) {
   static_assert(kGroupMax >= kSizeMax && kGroupMax >= kKnownMax);
   Group group;
@@ -79,7 +98,16 @@ void Values::PayGroup(const std::optional<HashKey>& key, FieldSummary& into, siz
       into.string_bytes.Add(static_cast<double>(words[i].high >> 32), times);
       CountFormats(into.counts, static_cast<sketch::FormatSet>(words[i].high), times);
       group.categories[i].hash = words[i].low;
+    } else if (kind == kTimeText) {
+      const auto high = static_cast<int64_t>(words[i].high);
+      into.counts.strings += times;
+      into.string_bytes.Add(static_cast<double>(high & ((1 << kTimeSizeBits) - 1)), times);
+      CountFormats(into.counts, kTimeFormats, times);
+      into.age_ms.Add(static_cast<double>(high >> kTimeSizeBits), times);
+      group.categories[i].hash = words[i].low;
     } else {
+      if (words[i].high != 0)
+        into.age_ms.Add(static_cast<double>(static_cast<int64_t>(words[i].high) >> 1), times);
       (kind == kDouble ? into.counts.floats : into.counts.integers) += times;
       const double value = AsDouble(kind, words[i].low);
       group.numbers[group.numbers_size++] = {value, times};
@@ -95,6 +123,8 @@ void Values::PayGroup(const std::optional<HashKey>& key, FieldSummary& into, siz
     SipHash13Tagged(*key, {group.to_hash.data(), group.to_hash_size}, hashes.data());
     for (size_t i = 0; i < group.to_hash_size; ++i) group.categories[group.hashed_for[i]].hash = hashes[i];
     into.categories.AddAll({group.categories.data(), size});
+    for (size_t i = 0; reveal && i < size; ++i)
+      Reveal(into.texts, group.categories[i].hash, kinds[i], words[i]);
   }
   into.numbers.AddAll({group.numbers.data(), group.numbers_size});
   for (size_t length = 0; length < short_texts.size(); ++length) {
@@ -102,19 +132,19 @@ void Values::PayGroup(const std::optional<HashKey>& key, FieldSummary& into, siz
   }
 }
 
-void Values::PayOne(const std::optional<HashKey>& key, FieldSummary& into, uint8_t kind, Words words,
-                    uint64_t times) {
-  PayGroup(key, into, 1, &kind, &words, &times);
+void Values::PayOne(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, uint8_t kind,
+                    Words words, uint64_t times) {
+  PayGroup(key, reveal, into, 1, &kind, &words, &times);
 }
 
-void Values::Pay(const std::optional<HashKey>& key, FieldSummary& into, bool all) {
+void Values::Pay(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, bool all) {
   static constexpr std::array<uint64_t, kSizeMax> kOnes = [] {
     std::array<uint64_t, kSizeMax> ones{};
     ones.fill(1);
     return ones;
   }();
   const size_t size = std::exchange(size_, uint8_t{0});
-  if (size > 0) PayGroup(key, into, size, kinds_.data(), words_.data(), kOnes.data());
+  if (size > 0) PayGroup(key, reveal, into, size, kinds_.data(), words_.data(), kOnes.data());
   if (varied_) {
     if (size == kSizeMax && --groups_left_ == 0) {
       varied_ = false;
@@ -136,7 +166,8 @@ void Values::Pay(const std::optional<HashKey>& key, FieldSummary& into, bool all
     words[i] = {known_[i].low, known_[i].high};
     counts[i] = known_[i].owed;
   }
-  PayGroup(key, into, std::exchange(known_size_, uint8_t{0}), kinds.data(), words.data(), counts.data());
+  PayGroup(key, reveal, into, std::exchange(known_size_, uint8_t{0}), kinds.data(), words.data(),
+           counts.data());
   tags_.fill(kNone);
 }
 

@@ -58,10 +58,11 @@ class alignas(64) Values {
  public:
   // What Words hold: a number up to Words::kBytes is a text of that size, else one of these.
   enum Kind : uint8_t {
-    kDouble = Words::kBytes + 1,  // its bits
-    kInteger,                     // int64_t
-    kUnsigned,                    // uint64_t
+    kDouble = Words::kBytes + 1,  // its bits, and its age or 0
+    kInteger,                     // int64_t, and the same
+    kUnsigned,                    // uint64_t, and the same
     kLongText,                    // see LongText
+    kTimeText,                    // see TimeText
     kNone = 31,
   };
 
@@ -72,9 +73,18 @@ class alignas(64) Values {
     return {hash, uint64_t{formats} | uint64_t{static_cast<uint32_t>(size)} << 32};
   }
 
+  // The same of one with these formats and an age.
+  static constexpr sketch::FormatSet kTimeFormats = sketch::FormatSet{1}
+                                                    << static_cast<int>(sketch::Format::kDateTime);
+  static Words TimeText(uint64_t hash, size_t size, int64_t age_ms) {
+    return {hash, static_cast<uint64_t>(age_ms) << kTimeSizeBits | size};
+  }
+  // The high word of a number that has an age.
+  static uint64_t Age(int64_t age_ms) { return static_cast<uint64_t>(age_ms) << 1 | 1; }
+
   // Notes a value, its Words apart. True when there is no room for another: pay before the next.
   bool Add(uint8_t kind, uint64_t low, uint64_t high) {
-    if (!varied_ && kind != kLongText) {
+    if (!varied_ && kind < kLongText) {
       const uint16_t tag = TagOf(kind, low, high);
       for (uint32_t at = Matches(tag); at != 0; at &= at - 1) {
         Entry& entry = known_[static_cast<size_t>(std::countr_zero(at))];
@@ -96,14 +106,16 @@ class alignas(64) Values {
   }
 
   // Tells `into` of the values noted; of those in the table only with `all`, which empties it. Without a key
-  // nothing is hashed.
-  void Pay(const std::optional<HashKey>& key, FieldSummary& into, bool all);
+  // nothing is hashed. `reveal`: short texts and numbers are told as texts too; who notes a longer one does
+  // that.
+  void Pay(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, bool all);
 
   // Tells `into` of a value that occurred `times` times, past everything noted.
-  static void PayOne(const std::optional<HashKey>& key, FieldSummary& into, uint8_t kind, Words words,
-                     uint64_t times);
+  static void PayOne(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, uint8_t kind,
+                     Words words, uint64_t times);
 
  private:
+  static constexpr int kTimeSizeBits = 6;  // a date-time has 35 bytes at the most
   static constexpr size_t kSizeMax = 24;   // with the tags and the rest one cache line
   static constexpr size_t kKnownMax = 16;  // what one comparison of wide registers takes
   // A field whose values are seldom in the table looks again after so many groups: taste.
@@ -136,7 +148,7 @@ class alignas(64) Values {
 #endif
   }
 
-  static void PayGroup(const std::optional<HashKey>& key, FieldSummary& into, size_t size,
+  static void PayGroup(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, size_t size,
                        const uint8_t* kinds, const Words* words, const uint64_t* counts);
 
   alignas(32) std::array<uint16_t, kKnownMax> tags_;

@@ -24,7 +24,7 @@ from fieldmark._about import __version__
 from fieldmark.client import Client
 from fieldmark.middleware import FieldmarkMiddleware
 from fieldmark.settings import Settings, SettingsError, resolve, service_name
-from fieldmark.transport import FORMAT, HELLO
+from fieldmark.transport import FORMATS, HELLO, newest_format
 
 NOTHING_WRONG = 0
 WRONG = 1
@@ -193,9 +193,11 @@ def _ask_server(report: Report, settings: Settings) -> None:
         return
     formats = reply.body.get("formats", [])
     report.answer = "takes what we send"
-    if FORMAT not in formats:
+    if newest_format(formats) is None:
         report.answer = f"reads formats {formats}"
-        report.wrong.append(f"asking {settings.url}: it reads formats {formats}, not {FORMAT}: upgrade the server")
+        report.wrong.append(
+            f"asking {settings.url}: it reads formats {formats}, none of {list(FORMATS)}: upgrade the server"
+        )
     elif reply.body.get("paused") is True:
         report.answer = "asks to wait"
         report.wrong.append(f"asking {settings.url}: it asks to wait: look at its own status")

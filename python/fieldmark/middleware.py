@@ -29,11 +29,13 @@ class FieldmarkMiddleware:
     """Watches an application: ``app.add_middleware(FieldmarkMiddleware)``.
 
     Arguments win over ``FIELDMARK_URL``, ``_TOKEN``, ``_SERVICE``, ``_ENVIRONMENT``, ``_VERSION``, ``_HASH_KEY``,
-    ``_DISABLED``, ``_BODIES``, ``_INCLUDE`` and ``_EXCLUDE``. Settings that cannot be meant are logged and switch
-    Fieldmark off; they never stop the application.
+    ``_DISABLED``, ``_BODIES``, ``_INCLUDE``, ``_EXCLUDE`` and ``_REVEAL``. Settings that cannot be meant are logged and
+    switch Fieldmark off; they never stop the application.
 
     bodies: False counts the sizes of bodies alone. include, exclude: routes like ``/health`` or ``GET /internal/*``;
-    what is left out is not counted at all.
+    what is left out is not counted at all. reveal: fields whose values may be sent and shown as they are, written as
+    findings name them, ``customer.country`` in every body or ``POST /orders request customer.country`` in one; of all
+    others no value leaves the process.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class FieldmarkMiddleware:
         bodies: bool | None = None,
         include: str | Iterable[str] | None = None,
         exclude: str | Iterable[str] | None = None,
+        reveal: str | Iterable[str] | None = None,
     ) -> None:
         self.app = app
         self._agent: Agent | None = None
@@ -66,6 +69,7 @@ class FieldmarkMiddleware:
                 bodies=bodies,
                 include=include,
                 exclude=exclude,
+                reveal=reveal,
             )
             self._disabled = self._settings.disabled
         except SettingsError as error:

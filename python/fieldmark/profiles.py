@@ -48,6 +48,14 @@ class Distinct(TypedDict):
     exact: bool
 
 
+class Revealed(TypedDict):
+    """A value of a field that is revealed, and how often it occurred. One longer than 64 bytes is cut short."""
+
+    value: str
+    type: str
+    count: int
+
+
 class _FieldCounts(TypedDict):
     field: str
     documents: int
@@ -58,13 +66,19 @@ class _FieldCounts(TypedDict):
 
 
 class Field(_FieldCounts, total=False):
-    """One field; what it has nothing of is left out. ``field`` is its path: ``customer.phone``, ``items[].price``."""
+    """One field; what it has nothing of is left out. ``field`` is its path: ``customer.phone``, ``items[].price``.
+
+    ``age_ms`` is how old values were that name a time (date-times with seconds; seconds and milliseconds since 1970
+    from 2001 to 2033) when they were observed; below 0, they were in the future.
+    """
 
     missing: Missing
     numbers: Values
     string_bytes: Values
     array_items: Values
+    age_ms: Values
     distinct: Distinct
+    revealed: list[Revealed]
 
 
 class ProfileDict(TypedDict):
@@ -80,22 +94,25 @@ class ProfileDict(TypedDict):
 class Profile:
     """Summaries of JSON documents. Not safe for use by several threads at once.
 
-    No value of a document can be read from it: counts, distributions in buckets of 2 %, and keyed hashes.
+    It holds counts, distributions in buckets of 2 %, and keyed hashes: no value of a document can be read from it, but
+    for the fields in ``reveal``.
 
     Args:
         hash_key: 32 hexadecimal digits under which values are hashed. Profiles under one key compare and merge in
             full. Left out, it is ``FIELDMARK_HASH_KEY``, else a new random one, which then is part of what ``encode``
             gives, so that later documents can be hashed alike.
+        reveal: fields whose values may be shown and saved as they are, like ``customer.country`` or
+            ``items[].currency``: up to 64 values with their counts, and the exact range.
 
     Raises:
-        ValueError: ``hash_key`` is something else.
+        ValueError: ``hash_key`` or ``reveal`` is something else.
     """
 
     __slots__ = ("_core",)
 
-    def __init__(self, *, hash_key: str | None = None) -> None:
+    def __init__(self, *, hash_key: str | None = None, reveal: Iterable[str] = ()) -> None:
         chosen = hash_key or os.environ.get("FIELDMARK_HASH_KEY")
-        self._core = _core.Profile(chosen or secrets.token_hex(16), not chosen)
+        self._core = _core.Profile(chosen or secrets.token_hex(16), not chosen, _fields(reveal))
 
     def observe(self, body: bytes) -> bool:
         """Add one JSON document, as bytes. Costs about as much as parsing it.
@@ -128,12 +145,13 @@ class Profile:
         return self._core.encode()
 
     @classmethod
-    def decode(cls, data: bytes, *, hash_key: str | None = None) -> Profile:
+    def decode(cls, data: bytes, *, hash_key: str | None = None, reveal: Iterable[str] = ()) -> Profile:
         """Read what ``encode`` or ``fieldmark profile --save`` wrote.
 
         Args:
             data: the bytes.
             hash_key: the key they were hashed under, to go on observing; left out, the key inside ``data``, if any.
+            reveal: as of the class, of what is observed from now on.
 
         Raises:
             ValueError: ``data`` is something else, or damaged.
@@ -141,7 +159,8 @@ class Profile:
             OverflowError: it takes more memory than any profile does.
         """
         decoded = cls.__new__(cls)
-        decoded._core = _core.Profile.decode(data, hash_key or os.environ.get("FIELDMARK_HASH_KEY") or None)
+        chosen = hash_key or os.environ.get("FIELDMARK_HASH_KEY") or None
+        decoded._core = _core.Profile.decode(data, chosen, _fields(reveal))
         return decoded
 
     def to_dict(self) -> ProfileDict:
@@ -157,24 +176,31 @@ class Profile:
         return f"<fieldmark.Profile of {self.documents} documents>"
 
 
-def profile(documents: Iterable[Document], *, hash_key: str | None = None) -> Profile:
+def profile(documents: Iterable[Document], *, hash_key: str | None = None, reveal: Iterable[str] = ()) -> Profile:
     """Profile documents: dicts, lists, or JSON as bytes or text, one after the other; any iterable, read once.
 
     Args:
         documents: what to profile. Bytes and text are JSON; everything else is written as JSON first.
         hash_key: as of :class:`Profile`.
+        reveal: as of :class:`Profile`.
 
     Raises:
         TypeError: a document holds something that JSON does not know, or ``documents`` is one document.
-        ValueError: a document holds itself, or ``hash_key`` is no key.
+        ValueError: a document holds itself, or ``hash_key`` is no key, or ``reveal`` names no field.
     """
     if isinstance(documents, (bytes, str, Mapping)):
         raise TypeError("profiling documents: expected an iterable of documents, found one; put it into a list")
-    result = Profile(hash_key=hash_key)
+    result = Profile(hash_key=hash_key, reveal=reveal)
     observe = result.observe
     for document in documents:
         observe(_json(document))
     return result
+
+
+def _fields(reveal: Iterable[str]) -> list[str]:
+    if isinstance(reveal, str):
+        raise TypeError("revealing fields: expected an iterable of fields, found one text; put it into a list")
+    return list(reveal)
 
 
 def _json(document: Document) -> bytes:

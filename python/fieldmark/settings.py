@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fieldmark import _core
 from fieldmark.filters import is_pattern
 
 URL_DEFAULT = "http://127.0.0.1:3435"
@@ -34,6 +35,7 @@ class Settings:
     bodies: bool = True  # profile them; False: only their sizes are counted
     include: tuple[str, ...] = ()  # routes, see filters.py; none: all
     exclude: tuple[str, ...] = ()
+    reveal: tuple[str, ...] = ()  # fields whose values may leave the process
 
 
 def resolve(
@@ -49,6 +51,7 @@ def resolve(
     bodies: bool | None = None,
     include: str | Iterable[str] | None = None,
     exclude: str | Iterable[str] | None = None,
+    reveal: str | Iterable[str] | None = None,
 ) -> Settings:
     """Arguments over ``FIELDMARK_*`` in ``environ`` over defaults; empty counts as not given.
 
@@ -75,6 +78,7 @@ def resolve(
         bodies=flag("BODIES", bodies, "yes"),
         include=routes("INCLUDE", include),
         exclude=routes("EXCLUDE", exclude),
+        reveal=_reveal(environ.get("FIELDMARK_REVEAL", "") if reveal is None else reveal),
     )
 
 
@@ -138,6 +142,19 @@ def _routes(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
             f"reading settings: FIELDMARK_{name} (or {name.lower()}=) has what is no route; "
             "write routes like /health or GET /internal/*, with commas between"
         )
+    return found
+
+
+def _reveal(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Of a text, the fields between commas."""
+    listed = value.split(",") if isinstance(value, str) else list(value)
+    try:
+        found = tuple(field.strip() for field in listed if field.strip())
+        _core.check_reveal(found)
+    except (AttributeError, TypeError):
+        raise SettingsError("reading settings: reveal= is no list of fields; write it like ['order.status']") from None
+    except ValueError as error:
+        raise SettingsError(f"reading settings: FIELDMARK_REVEAL (or reveal=): {error}") from None
     return found
 
 

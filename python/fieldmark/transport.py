@@ -20,7 +20,7 @@ from fieldmark.faults import Faults
 from fieldmark.logs import Limited, logger
 from fieldmark.settings import Settings, working_folder
 
-FORMAT = 1  # of a batch: the newest this package writes
+FORMATS = range(_core.FORMAT_MIN, _core.FORMAT_MAX + 1)  # of a batch, that this package writes
 INTERVAL_S_DEFAULT = 5.0
 INTERVAL_S_RANGE = (5.0, 60.0)  # that a server may ask for
 FIRST_ROUND_S_MAX = 1.0  # by chance: workers that start together do not send together
@@ -157,9 +157,9 @@ class Sender:
         if not reply.ok:
             self._failed(reply)
             return False
-        formats = reply.body.get("formats", [])
-        if FORMAT not in formats:
-            self._failed(Reply(0, f"a server that reads formats {formats}, not {FORMAT}; upgrade the server", {}))
+        if newest_format(reply.body.get("formats")) is None:
+            found, ours = reply.body.get("formats"), list(FORMATS)
+            self._failed(Reply(0, f"a server that reads formats {found}, none of {ours}; upgrade the server", {}))
             return False
         if self._settings.hash_key is None:
             key = reply.body.get("hash_key")
@@ -202,6 +202,9 @@ class Sender:
         self._away = False
         self._failures = 0
         self._retry_at_s = 0.0
+        format_version = newest_format(reply.body.get("formats"))
+        if format_version is not None and self._outbox is not None:
+            self._outbox.set_format(format_version)
         interval_s = reply.body.get("interval_s")
         if isinstance(interval_s, (int, float)) and interval_s > 0:
             self._interval_s = min(max(float(interval_s), INTERVAL_S_RANGE[0]), INTERVAL_S_RANGE[1])
@@ -227,6 +230,12 @@ def backoff_s(failures: int, interval_s: float, retry_after_s: float | None, uni
     whole = min(interval_s * (1 << min(failures - 1, 10)), BACKOFF_S_MAX)
     wait_s = whole * (0.5 + 0.5 * uniform())
     return max(wait_s, retry_after_s or 0.0)
+
+
+def newest_format(formats: object) -> int | None:
+    """Of the formats that a server reads, the newest that this package writes."""
+    read = [version for version in FORMATS if version in formats] if isinstance(formats, list) else []
+    return max(read, default=None)
 
 
 def _now_unix_ms() -> int:

@@ -4,6 +4,7 @@
 
 #include "bind.h"
 #include "fieldmark/bucket/batch.h"
+#include "fieldmark/profile/reading.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -28,6 +29,10 @@ nb::dict FieldToDict(const profile::FieldSummary& field) {
   out["objects"] = counts.objects;
   out["arrays"] = counts.arrays;
   out["cut"] = counts.cut;
+  nb::dict revealed;
+  for (const profile::RevealedValue& value : profile::RevealedOf(field))
+    revealed[nb::str(value.text.data(), value.text.size())] = value.count;
+  out["revealed"] = revealed;
   return out;
 }
 

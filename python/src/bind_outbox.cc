@@ -64,6 +64,12 @@ class SharedOutbox {
     return std::pair(frozen->first, nb::bytes(frozen->second.data(), frozen->second.size()));
   }
 
+  void SetFormat(uint16_t version) {
+    const nb::gil_scoped_release unlocked;
+    const std::lock_guard lock(mutex_);
+    outbox_.SetFormat(version);
+  }
+
   void Answer(int http_status) {
     const nb::gil_scoped_release unlocked;
     const std::lock_guard lock(mutex_);
@@ -86,6 +92,9 @@ class SharedOutbox {
 }  // namespace
 
 void BindOutbox(nb::module_& module) {
+  module.attr("FORMAT_MIN") = bucket::kFormatVersionMin;
+  module.attr("FORMAT_MAX") = bucket::kFormatVersion;
+
   nb::class_<SharedOutbox>(module, "Outbox")
       .def(
           "__init__",
@@ -106,6 +115,7 @@ void BindOutbox(nb::module_& module) {
           "started_unix_ms"_a = 0, "source"_a = "live", "sdk"_a = "python")
       .def("collect", &SharedOutbox::Collect, "recorder"_a)
       .def("freeze", &SharedOutbox::Freeze, "now_unix_ms"_a)
+      .def("set_format", &SharedOutbox::SetFormat, "version"_a)
       .def("answer", &SharedOutbox::Answer, "http_status"_a)
       .def_prop_ro("empty", &SharedOutbox::Read<&Outbox::empty>)
       .def_prop_ro("uncertain_batches", &SharedOutbox::Read<&Outbox::uncertain_batches>)

@@ -2,13 +2,18 @@
 // short.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bind.h"
 #include "fieldmark/bucket/document_profiler.h"
@@ -26,6 +31,11 @@ using profile::FieldCounts;
 using profile::Fields;
 using profile::FieldSummary;
 using sketch::Histogram;
+
+UnixMs Now() {
+  using std::chrono::milliseconds, std::chrono::system_clock;
+  return std::chrono::duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
 
 nb::str Text(std::string_view text) { return nb::str(text.data(), text.size()); }
 
@@ -93,12 +103,25 @@ nb::dict FieldToDict(const Fields& fields, const std::string& path, const FieldS
   }
   if (!field.numbers.empty()) out["numbers"] = HistogramToDict(field.numbers, profile::AreWhole(counts));
   if (!field.string_bytes.empty()) out["string_bytes"] = HistogramToDict(field.string_bytes, true);
+  if (!field.age_ms.empty()) out["age_ms"] = HistogramToDict(field.age_ms, false);
   if (!field.array_items.empty()) out["array_items"] = HistogramToDict(field.array_items, true);
   if (!field.categories.empty()) {
     nb::dict distinct;
     distinct["count"] = profile::DistinctOf(field.categories);
     distinct["exact"] = !field.categories.overflowed();
     out["distinct"] = distinct;
+  }
+  const std::vector<profile::RevealedValue> revealed = profile::RevealedOf(field);
+  if (!revealed.empty()) {
+    nb::list values;
+    for (const profile::RevealedValue& value : revealed) {
+      nb::dict one;
+      one["value"] = Text(value.text);
+      one["type"] = Text(value.is_number ? "number" : "string");
+      one["count"] = value.count;
+      values.append(one);
+    }
+    out["revealed"] = values;
   }
   return out;
 }
@@ -130,13 +153,13 @@ nb::dict ProfileToDict(const SavedProfile& saved) {
 // What was observed, and what was merged and decoded before.
 class Profile {
  public:
-  Profile(const std::optional<HashKey>& key, bool keep_key) : profiler_(key, keep_key) {}
-  Profile(SavedProfile saved, const std::optional<HashKey>& key, bool keep_key)
-      : profiler_(key, keep_key), saved_(std::move(saved)) {}
+  Profile(SavedProfile saved, const std::optional<HashKey>& key, bool keep_key,
+          const std::vector<std::string>& reveal)
+      : profiler_(key, keep_key, Revealed(reveal)), saved_(std::move(saved)) {}
 
   // False: no JSON document; counted.
   bool Observe(const nb::bytes& body) {
-    return profiler_.Observe(View(body)).malformed == json::Malformed::kNone;
+    return profiler_.Observe(View(body), Now()).malformed == json::Malformed::kNone;
   }
 
   const SavedProfile& All() {
@@ -152,6 +175,14 @@ class Profile {
   }
 
  private:
+  static std::shared_ptr<const profile::Declarations> Revealed(const std::vector<std::string>& fields) {
+    const auto declarations = bucket::RevealedDocuments(fields);
+    if (!declarations.ok()) {
+      Raise({declarations.error().code, "reading what to reveal: " + declarations.error().message});
+    }
+    return *declarations;
+  }
+
   bucket::DocumentProfiler profiler_;
   SavedProfile saved_;
   bool hashes_kept_ = true;
@@ -164,10 +195,12 @@ std::optional<HashKey> KeyOf(const KeyText& hex) {
   return OrRaise(HashKey::FromHex(*hex));
 }
 
-Profile* Decode(const nb::bytes& data, const KeyText& hash_key) {
+using Reveal = std::vector<std::string>;
+
+Profile* Decode(const nb::bytes& data, const KeyText& hash_key, const Reveal& reveal) {
   SavedProfile saved = OrRaise(bucket::DecodeProfile(View(data)));
   const std::optional<HashKey> key = hash_key ? KeyOf(hash_key) : saved.hash_key;
-  return new Profile(std::move(saved), key, /*keep_key=*/!hash_key);
+  return new Profile(std::move(saved), key, /*keep_key=*/!hash_key, reveal);
 }
 
 nb::bytes Encode(Profile& profile) {
@@ -181,11 +214,12 @@ void BindProfile(nb::module_& module) {
   nb::class_<Profile>(module, "Profile")
       .def(
           "__init__",
-          [](Profile* self, const KeyText& hash_key, bool keep_hash_key) {
-            new (self) Profile(KeyOf(hash_key), keep_hash_key);
+          [](Profile* self, const KeyText& hash_key, bool keep_hash_key, const Reveal& reveal) {
+            new (self) Profile({}, KeyOf(hash_key), keep_hash_key, reveal);
           },
-          "hash_key"_a = nb::none(), "keep_hash_key"_a = false)
-      .def_static("decode", &Decode, "data"_a, "hash_key"_a = nb::none(), nb::rv_policy::take_ownership)
+          "hash_key"_a = nb::none(), "keep_hash_key"_a = false, "reveal"_a = Reveal())
+      .def_static("decode", &Decode, "data"_a, "hash_key"_a = nb::none(), "reveal"_a = Reveal(),
+                  nb::rv_policy::take_ownership)
       .def("observe", &Profile::Observe, "body"_a)
       .def("merge", &Profile::Merge, "other"_a)
       .def("encode", &Encode)

@@ -2,11 +2,16 @@
 // Python's own bytes.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "bind.h"
+#include "fieldmark/bucket/reveal.h"
 #include "recorder.h"
 
 namespace nb = nanobind;
@@ -17,6 +22,12 @@ namespace {
 
 using bucket::Body;
 using bucket::BodyState;
+
+using bucket::Reveal;
+
+std::vector<Reveal> RevealsOf(const std::vector<std::string>& texts) {
+  return OrRaise(bucket::RevealsOf(texts));
+}
 
 HashKey Key(std::string_view hex) { return OrRaise(HashKey::FromHex(hex)); }
 
@@ -86,17 +97,20 @@ void BindRecorder(nb::module_& module) {
   module.attr("BODY_BYTES_MAX") = Limits{}.body_bytes_max;
 
   module.attr("HELD_BYTES_MAX") = worker::kHeldBytesMax;
+  module.def(
+      "check_reveal", [](const std::vector<std::string>& reveal) { RevealsOf(reveal); }, "reveal"_a);
 
   const nb::bytes none("", 0);
   nb::class_<Recorder>(module, "Recorder")
       .def(
           "__init__",
-          [](Recorder* self, std::optional<std::string_view> hash_key) {
+          [](Recorder* self, std::optional<std::string_view> hash_key,
+             const std::vector<std::string>& reveal) {
             std::optional<HashKey> key;
             if (hash_key) key = Key(*hash_key);
-            new (self) Recorder(key);
+            new (self) Recorder(key, RevealsOf(reveal));
           },
-          "hash_key"_a = nb::none())
+          "hash_key"_a = nb::none(), "reveal"_a = std::vector<std::string>())
       .def("record", &Record, "route"_a, "status"_a, "ended_unix_ms"_a, "first_byte_ms"_a = -1.0,
            "last_byte_ms"_a = -1.0, "app_return_ms"_a = -1.0, "cancelled"_a = false, "exception"_a = "",
            "request_state"_a = 0, "request"_a = none, "request_wire_bytes"_a = 0, "response_state"_a = 0,

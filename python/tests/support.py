@@ -31,6 +31,7 @@ class Collector:
     def __init__(self, port: int = 0, interval_s: float = 0.2) -> None:
         self.interval_s = interval_s
         self.paused = False
+        self.formats = [2, 1]
         self.hellos: list[dict[str, Any]] = []
         self.attempts: list[bytes] = []
         self.tokens: list[str | None] = []
@@ -84,7 +85,7 @@ class Collector:
         return json.dumps({name: subject.get("request") for name, subject in self.subjects().items()})
 
     def _reply(self, path: str, body: bytes, token: str | None) -> tuple[int, dict[str, str], dict[str, Any]]:
-        common = {"formats": [1], "interval_s": self.interval_s, "paused": self.paused}
+        common = {"formats": self.formats, "interval_s": self.interval_s, "paused": self.paused}
         with self._changed:
             self.tokens.append(token)
             if path == "/api/v1/hello":

@@ -227,6 +227,33 @@ def test_a_layer_outside_that_compresses_does_not_hide_the_body(collector: Colle
     assert collector.body("POST /orders response 2xx")["documents"] == 1
 
 
+def test_values_leave_only_of_the_fields_that_are_revealed(
+    collector: Collector, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "fieldmark")
+    reveal = ["items[].sku", "POST /orders request customer.name"]
+    app = watched(shop(), collector, service, reveal=reveal, hash_key="00112233445566778899aabbccddeeff")
+    order = {"customer": {"name": "Ada", "phone": "+49 30 1234567"}, "items": [{"sku": "A-1", "note": "a secret"}]}
+    with serving(app) as url:
+        for _ in range(3):
+            httpx.post(f"{url}/orders", json=order)
+    collector.wait_until(lambda c: c.requests("POST /orders") == {200: 3})
+    subjects = collector.subjects()
+    revealed = {
+        f"{subject} {path}": field["revealed"]
+        for subject, summary in subjects.items()
+        for path, field in summary.get("body", {}).get("fields", {}).items()
+        if field["revealed"]
+    }
+    assert revealed == {
+        "POST /orders request items[].sku": {"A-1": 3},
+        "POST /orders request customer.name": {"Ada": 3},
+        "POST /orders response 2xx items[].sku": {"A-1": 3},
+    }
+    for planted in ("1234567", "a secret", "Ada", "A-1"):
+        assert planted not in caplog.text
+
+
 def test_a_client_that_leaves_is_counted_as_cancelled(collector: Collector, service: str) -> None:
     reached = asyncio.Event()
     app = FastAPI()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -116,6 +117,37 @@ def test_nothing_planted_is_in_the_bytes_or_the_figures() -> None:
     shown = profile.encode() + json.dumps(profile.to_dict()).encode()
     for planted in (b"hunter2", b"4111111", b"x@example", b"77001133", (77001133).to_bytes(4, "little")):
         assert planted not in shown
+
+
+def test_values_of_revealed_fields_are_given_and_no_others() -> None:
+    documents = [{"status": "paid", "code": 7, "price": 12.5}] * 3 + [{"status": "open", "code": 7, "price": 99.75}]
+    found = fields(fieldmark.profile(documents, reveal=["status", "price"]))
+    assert found["status"]["revealed"] == [
+        {"value": "paid", "type": "string", "count": 3},
+        {"value": "open", "type": "string", "count": 1},
+    ]
+    assert [value["value"] for value in found["price"]["revealed"]] == ["12.5", "99.75"]
+    assert (found["price"]["numbers"]["min"], found["price"]["numbers"]["max"]) == (12.5, 99.75)
+    assert "revealed" not in found["code"]
+    decoded = fieldmark.Profile.decode(fieldmark.profile(documents, reveal=["status"]).encode(), reveal=["status"])
+    decoded.observe(b'{"status": "sent"}')
+    assert [value["value"] for value in fields(decoded)["status"]["revealed"]] == ["paid", "open", "sent"]
+
+
+@pytest.mark.parametrize("reveal", [["a..b"], ["POST /a request b"], [""]])
+def test_what_cannot_be_revealed_is_refused(reveal: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"reading what to reveal: .* names no field"):
+        fieldmark.Profile(reveal=reveal)
+    with pytest.raises(TypeError, match="put it into a list"):
+        fieldmark.Profile(reveal="status")
+
+
+def test_times_have_an_age() -> None:
+    now = time.time()
+    found = fields(fieldmark.profile([{"at": now - 3600, "updated_at": "2001-02-03T04:05:06Z", "day": "2001-02-03"}]))
+    assert found["at"]["age_ms"]["p50"] == pytest.approx(3.6e6, rel=0.03)
+    assert found["updated_at"]["age_ms"]["p50"] == pytest.approx((now - 981_173_106) * 1000, rel=0.03)
+    assert "age_ms" not in found["day"]
 
 
 def test_a_map_is_one_field() -> None:

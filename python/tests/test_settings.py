@@ -31,6 +31,9 @@ KEY = "00112233445566778899aabbccddeeff"
         ({"FIELDMARK_BODIES": ""}, {}, Settings()),
         ({"FIELDMARK_EXCLUDE": "/health, GET /internal/*,"}, {}, Settings(exclude=("/health", "GET /internal/*"))),
         ({"FIELDMARK_EXCLUDE": "/health"}, {"exclude": []}, Settings()),
+        ({"FIELDMARK_REVEAL": "status, items[].currency,"}, {}, Settings(reveal=("status", "items[].currency"))),
+        ({"FIELDMARK_REVEAL": "status"}, {"reveal": []}, Settings()),
+        ({}, {"reveal": ["POST /a request b.c", '"a,b"']}, Settings(reveal=("POST /a request b.c", '"a,b"'))),
         ({"FIELDMARK_INCLUDE": "(unmatched)"}, {"exclude": "*"}, Settings(include=("(unmatched)",), exclude=("*",))),
     ],
 )
@@ -62,6 +65,14 @@ def test_a_setting_that_cannot_be_meant_is_named_without_its_value(environ: dict
     with pytest.raises(SettingsError, match=named) as caught:
         resolve(environ)
     assert next(iter(environ.values())) not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["POST /orders customer.country", "a..b", "items[0]"])
+def test_a_field_to_reveal_that_is_none_is_named(wrong: str) -> None:
+    for settings in ({"environ": {"FIELDMARK_REVEAL": f"status,{wrong}"}}, {"environ": {}, "reveal": [wrong]}):
+        with pytest.raises(SettingsError, match="FIELDMARK_REVEAL") as caught:
+            resolve(**settings)  # type: ignore[arg-type]
+        assert f"'{wrong}' names no field" in str(caught.value)
 
 
 def test_secrets_do_not_show_in_representations() -> None:

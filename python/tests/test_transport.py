@@ -192,12 +192,22 @@ def test_a_paused_server_gets_no_batches_until_it_says_so(collector: Collector) 
 def test_a_server_that_reads_only_other_formats_gets_no_batches(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(transport, "FORMAT", 99)
+    monkeypatch.setattr(transport, "FORMATS", range(99, 100))
     hand = Hand(collector.url)
     hand.record()
     hand.turn()
     assert collector.attempts == []
     assert "upgrade the server" in caplog.text
+
+
+def test_batches_are_of_the_newest_format_that_the_server_reads(collector: Collector) -> None:
+    hand = Hand(collector.url)
+    for formats, expected in [([1], 1), ([2, 1], 1), ([3, 2, 1], 2), ([9, 1], 2), ([1], 1)]:
+        collector.formats = formats
+        hand.record()
+        hand.turn()
+        assert collector.attempts[-1][4] == expected, formats  # of what its last reply but one listed
+    assert received(collector) == 5
 
 
 def test_the_interval_is_the_server_s_within_limits(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,10 @@ std::thread ThreadWithoutSignals(Function run) {
 
 }  // namespace
 
-LargeBodies::LargeBodies(std::optional<HashKey> key) : recorder_(Limits{}, key) {}
+LargeBodies::LargeBodies(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals)
+    : recorder_(Limits{}, key) {
+  bucket::Declare(reveals, recorder_);
+}
 
 LargeBodies::~LargeBodies() { Close(std::chrono::milliseconds(0)); }
 

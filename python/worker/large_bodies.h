@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fieldmark/bucket/recorder.h"
+#include "fieldmark/bucket/reveal.h"
 
 namespace fieldmark::worker {
 
@@ -32,7 +33,8 @@ struct LargeBody {
 
 class LargeBodies {
  public:
-  explicit LargeBodies(std::optional<HashKey> key);
+  // `reveals`: the fields whose values may leave.
+  explicit LargeBodies(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals = {});
   // Ends the thread as Close does without waiting.
   ~LargeBodies();
 

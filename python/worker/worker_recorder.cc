@@ -8,11 +8,13 @@ namespace fieldmark::worker {
 
 using bucket::Recorder;
 
-WorkerRecorder::WorkerRecorder(std::optional<HashKey> key)
+WorkerRecorder::WorkerRecorder(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals)
     : idle_(std::make_unique<Recorder>(Limits{}, key)),
       active_(std::make_unique<Recorder>(Limits{}, key)),
-      large_(std::make_unique<LargeBodies>(key)),
-      made_in_process_(getpid()) {}
+      large_(std::make_unique<LargeBodies>(key, reveals)),
+      made_in_process_(getpid()) {
+  for (Recorder* recorder : {idle_.get(), active_.get()}) bucket::Declare(reveals, *recorder);
+}
 
 WorkerRecorder::~WorkerRecorder() {
   if (!is_inherited()) return;

@@ -14,8 +14,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "fieldmark/bucket/recorder.h"
+#include "fieldmark/bucket/reveal.h"
 #include "python/worker/large_bodies.h"
 
 namespace fieldmark::worker {
@@ -28,7 +30,9 @@ inline constexpr size_t kInlineBytesMax = 32u << 10;
 
 class WorkerRecorder {
  public:
-  explicit WorkerRecorder(std::optional<HashKey> key = std::nullopt);
+  // `reveals`: the fields whose values may leave.
+  explicit WorkerRecorder(std::optional<HashKey> key = std::nullopt,
+                          const std::vector<bucket::Reveal>& reveals = {});
   // In a child of the process that made it everything is left as it is, not even freed: threads of the parent
   // may have been at work on it.
   ~WorkerRecorder();

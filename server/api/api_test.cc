@@ -101,7 +101,7 @@ TEST_F(ApiTest, IntroducesItselfToWorkers) {
   const json::value hello = json::parse(response.body);
   ExpectShape(hello, "HelloReply");
   EXPECT_EQ(hello.at("hash_key").as_string().size(), 32u);
-  EXPECT_EQ(hello.at("formats"), json::value(json::array{1}));
+  EXPECT_EQ(hello.at("formats"), json::value(json::array{2, 1}));
 }
 
 TEST_F(ApiTest, RefusesAnIntroductionThatIsNone) {

@@ -55,6 +55,7 @@ json::object FindingJson(const judge::Finding& finding) {
       {"subject", finding.subject},
       {"field", finding.field},
       {"statistic", finding.statistic},
+      {"category", finding.category.empty() ? json::value(nullptr) : json::value(finding.category)},
       {"kind", KindCode(finding.kind)},
       {"state", judge::StateCode(finding.state)},
       {"direction", judge::DirectionCode(finding.direction)},

@@ -15,7 +15,12 @@ constexpr Minute kEarliestMinute = 0;
 constexpr size_t kSmallBatchBytes = 512u << 10;
 constexpr size_t kMemoryFactor = 16;  // of DecodeBatch
 
-Terms CurrentTerms() { return {{bucket::kFormatVersion}, 5, false}; }
+Terms CurrentTerms() {
+  Terms terms{{}, 5, false};
+  for (int version = bucket::kFormatVersion; version >= bucket::kFormatVersionMin; --version)
+    terms.formats.push_back(version);
+  return terms;
+}
 
 // Length of the UTF-8 character at the start of `text`; 0 when there is none. Overlong forms and surrogates
 // are none.
@@ -295,8 +300,7 @@ Result<bool> Ingest::TakeOutOtherHashes(bucket::Batch& batch) {
   batch.header.hash_key_id = 0;
   for (auto& [minute, bucket] : batch.buckets) {
     for (auto& [name, subject] : bucket) {
-      if (!subject.body) continue;
-      for (auto& [path, field] : subject.body->fields) field.categories = {};
+      if (subject.body) subject.body->DropHashed();
     }
   }
   return true;

@@ -87,7 +87,7 @@ TEST_F(IngestTest, AppliesABatchOnceHoweverOftenItComes) {
 
 TEST_F(IngestTest, TellsWorkersItsTerms) {
   const Terms terms = Append(MakeBatch()).terms;
-  EXPECT_EQ(terms.formats, std::vector<int>{bucket::kFormatVersion});
+  EXPECT_EQ(terms.formats, (std::vector<int>{bucket::kFormatVersion, bucket::kFormatVersionMin}));
   EXPECT_EQ(terms.interval_s, 5);
   EXPECT_FALSE(terms.paused);
 }

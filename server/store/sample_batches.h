@@ -36,7 +36,7 @@ class SampleBatches {
     body.documents = 1 + Below(100);
     if (Rarely()) body.malformed[1] = 1;
     for (size_t i = 0; i < fields; ++i) Fill(body.fields["customer.field_" + std::to_string(i)]);
-    summary.Conceal();
+    for (auto& [path, field] : body.fields) field.Conceal();
     return summary;
   }
 

@@ -69,6 +69,45 @@ def test_a_table_for_people(folder: Path) -> None:
     assert "\x1b" not in result.stdout
 
 
+def field_of(profile: dict[str, Any], path: str) -> dict[str, Any]:
+    return next(field for field in profile["fields"] if field["field"] == path)
+
+
+def test_values_of_revealed_fields_alone_are_shown(folder: Path) -> None:
+    hidden = read("before.ndjson", folder=folder)
+    shown = read("before.ndjson", "--reveal", "status", "--reveal", "items[].price", "--save", "s", folder=folder)
+    assert "revealed" not in json.dumps(hidden)
+    documents = orders(1, 1000)
+    paid = sum(document["status"] == "paid" for document in documents)
+    prices = [item["price"] for document in documents for item in document["items"]]
+    counts = {value["value"]: value["count"] for value in field_of(shown, "status")["revealed"]}
+    assert counts == {"paid": paid, "new": 1000 - paid}
+    numbers = field_of(shown, "items[].price")["numbers"]
+    assert (numbers["min"], numbers["max"]) == (min(prices), max(prices))
+    assert "revealed" not in field_of(shown, "customer.phone")
+    assert read("s", folder=folder)["fields"] == shown["fields"]
+
+    table = run("profile", "s", folder=folder).stdout
+    assert re.search(r"^status .* `(paid|new)` 5\d %, `(paid|new)` (4\d|50) %", table, re.MULTILINE), table
+    assert "+4930" not in table + json.dumps(shown)
+
+    wrong = run("profile", "before.ndjson", "--reveal", "a..b", folder=folder)
+    assert wrong.returncode == 2
+    assert "'a..b' names no field" in wrong.stderr
+
+
+def test_a_comparison_says_which_revealed_value_moved(folder: Path) -> None:
+    sent = [document | {"status": "sent"} for document in orders(2, 1000)]
+    (folder / "sent.ndjson").write_text(lines(sent))
+    found = read("--compare", "before.ndjson", "sent.ndjson", "--reveal", "status", folder=folder, code=1)
+    mix = next(finding for finding in found["findings"] if finding["statistic"] == "mix")
+    assert mix["category"] == "sent"
+    assert mix["sentence"].startswith("status mix, `sent` 0 % → 100 %")
+    hidden = read("--compare", "before.ndjson", "sent.ndjson", folder=folder, code=1)
+    assert all(finding["category"] is None for finding in hidden["findings"])
+    assert "`" not in json.dumps(hidden)
+
+
 def test_every_form_gives_the_same(folder: Path) -> None:
     documents = orders(1, 1000)
     (folder / "array.json").write_text(json.dumps(documents))
@@ -184,7 +223,7 @@ def test_what_cannot_be_read_is_counted_and_named(folder: Path) -> None:
         (["--compare", "-", "-"], ["given twice"]),
         (["--compare", "before.ndjson", "after.ndjson", "--save", "x"], ["--save"]),
         (["before.ndjson", "--save", "no/such/place"], ["no/such/place", "--save"]),
-        (["before.ndjson", "--reveal", "id"], ["--reveal"]),
+        (["before.ndjson", "--reveal", "a..b"], ["--reveal", "'a..b' names no field"]),
     ],
 )
 def test_mistakes_are_told(arguments: list[str], parts: list[str], folder: Path) -> None:

@@ -36,6 +36,12 @@ test("the sentence for listeners holds the state, which sighted readers see as a
   );
 });
 
+test("a mix says which value moved where that is revealed", () => {
+  const mix = { ...plantedFinding, field: "status", statistic: "mix", kind: "mix" as const, category: "paid" };
+  expect(findingText(mix, now).what).toBe("status mix: paid");
+  expect(findingText({ ...mix, category: null }, now).what).toBe("status mix");
+});
+
 test("the sentence of a mix leaves out numbers that do not exist, and keeps the qualifier", () => {
   const mix = badFindings.find((finding) => finding.kind === "mix");
   expect(mix).toBeDefined();

@@ -16,9 +16,10 @@ export interface FindingText {
   qualifier: string | null;
 }
 
-// What moved, without its subject: "customer.phone null", "latency".
-export function findingName({ field, statistic }: Pick<Finding, "field" | "statistic">): string {
-  return field === "" ? statistic : `${field} ${statistic}`;
+// What moved, without its subject: "customer.phone null", "latency", "status mix: paid".
+export function findingName({ field, statistic, category }: Pick<Finding, "field" | "statistic" | "category">): string {
+  const name = field === "" ? statistic : `${field} ${statistic}`;
+  return category === null ? name : `${name}: ${category}`;
 }
 
 // Rates are shares, and so is the weight of a value in a mix.

@@ -1,29 +1,21 @@
-#include "cli/comparison.h"
+#include "fieldmark/judge/lots.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
-#include <tuple>
 
 #include "fieldmark/judge/evidence.h"
 #include "fieldmark/judge/family.h"
+#include "fieldmark/judge/findings.h"
 #include "fieldmark/judge/signals.h"
 #include "fieldmark/judge/words.h"
 #include "fieldmark/profile/path.h"
 #include "fieldmark/profile/reading.h"
 
-namespace fieldmark::cli {
+namespace fieldmark::judge {
 namespace {
 
-using judge::Candidate;
-using judge::Evidence;
-using judge::Kind;
-using judge::Series;
-using judge::Settings;
-using judge::ShareTest;
-using judge::Standing;
-using judge::Tally;
 using profile::FieldCounts;
 using profile::Fields;
 using sketch::Histogram;
@@ -74,9 +66,8 @@ void WeighShare(const Tally& before, const Tally& after, const Settings& setting
   evidence.from = before.share();
   evidence.to = after.share();
   evidence.effect = evidence.to - evidence.from;
-  evidence.reach_min = judge::ShareMoveMin(evidence.from, settings);
-  evidence.p =
-      judge::ShareMovedEnough(evidence.from, evidence.to, settings) ? ProbabilityOf(before, after) : 1;
+  evidence.reach_min = ShareMoveMin(evidence.from, settings);
+  evidence.p = ShareMovedEnough(evidence.from, evidence.to, settings) ? ProbabilityOf(before, after) : 1;
   const double first_events = before.events <= 0                  ? after.events
                               : before.events >= before.documents ? after.documents - after.events
                                                                   : kFirstEventsMin;
@@ -244,7 +235,7 @@ void WeighMix(const Series& series, const Settings& settings, Evidence& evidence
   for (const auto& [name, tallies] : categories) {
     const auto& [before, after] = tallies;
     const bool moved =
-        variation >= kVariationMin && judge::ShareMovedEnough(before.share(), after.share(), settings);
+        variation >= kVariationMin && ShareMovedEnough(before.share(), after.share(), settings);
     const double p = moved ? std::min(1.0, evidence.tests * ProbabilityOf(before, after)) : 1;
     // Where one value goes another comes, which says more; beyond doubt one is as sure as the other.
     const std::pair rank(std::max(p, kBeyondDoubt), after.share() < before.share() ? p + 1 : p);
@@ -254,9 +245,10 @@ void WeighMix(const Series& series, const Settings& settings, Evidence& evidence
     evidence.p = p;
     evidence.from = before.share();
     evidence.to = after.share();
+    evidence.category = CategoryValue(series, name);
     evidence.suspected_at_most = before.events <= 0 && after.events < kFirstEventsMin;
   }
-  evidence.reach_min = judge::ShareMoveMin(evidence.from, settings);
+  evidence.reach_min = ShareMoveMin(evidence.from, settings);
 }
 
 // ---- the family
@@ -284,105 +276,45 @@ Evidence EvidenceOf(const Series& series, const Sides& sides, const Settings& se
 
 std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::BodySummary& after,
                                const Settings& settings) {
-  judge::SubjectHistory history;
+  SubjectHistory history;
   history.contents.resize(2);
   history.contents[kBefore].body = before;
   history.contents[kAfter].body = after;
-  judge::Timeline timeline;
+  Timeline timeline;
   timeline.steps = 2;
   const Sides sides{before.fields, after.fields};
   std::vector<Evidence> family;
-  for (const Series& series : judge::SignalsOf(history, timeline)) {
+  for (const Series& series : SignalsOf(history, timeline)) {
+    // The age of what a file holds says when it was read.
+    if (series.statistic == "freshness") continue;
     family.push_back(EvidenceOf(series, sides, settings));
   }
   return family;
 }
 
-std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, const Settings& settings) {
-  std::vector<const Evidence*> judged;
-  std::vector<double> p;
-  for (const Evidence& evidence : family) {
-    if (evidence.standing != Standing::kJudged) continue;
-    judged.push_back(&evidence);
-    p.push_back(evidence.p);
-  }
-  const std::vector<double> q = judge::AdjustedP(p);
-  std::vector<Candidate> moved;
-  for (size_t i = 0; i < judged.size(); ++i) {
-    const bool sure = q[i] <= settings.false_alarm_budget && !judged[i]->suspected_at_most;
-    if (!sure && q[i] > settings.suspected_q) continue;
-    moved.push_back({judged[i], sure ? judge::State::kChanged : judge::State::kSuspected, q[i]});
-  }
-  return judge::WithoutExplained(moved);
-}
-
-judge::Direction DirectionOf(const Evidence& evidence) {
-  if (evidence.polarity == judge::Polarity::kNeutral) return judge::Direction::kDifferent;
-  return evidence.up ? judge::Direction::kWorse : judge::Direction::kBetter;
-}
-
-judge::Finding FindingOf(const Candidate& candidate, double significance) {
-  const Evidence& evidence = *candidate.evidence;
-  judge::Finding finding;
-  finding.signal = evidence.signal;
-  finding.field = evidence.field;
-  finding.statistic = evidence.statistic;
-  finding.unit = evidence.unit;
-  finding.kind = evidence.kind;
-  finding.state = candidate.state;
-  finding.direction = DirectionOf(evidence);
-  finding.from = evidence.from;
-  finding.to = evidence.to;
-  finding.effect = evidence.effect;
-  finding.n_before = evidence.n_before;
-  finding.n_after = evidence.n_after;
-  finding.p_value = evidence.p;
-  finding.q_value = candidate.q;
-  finding.could_have_seen = evidence.Reach(significance);
-  finding.sentence = judge::TimelessSentenceOf(evidence);
-  return finding;
-}
-
-bool Worse(const judge::Finding& a, const judge::Finding& b) {
-  constexpr int kRanks[] = {0, 2, 1};  // worse, better, different
-  const auto key = [&](const judge::Finding& finding) {
-    // Beyond 1e-12 one is as sure as another.
-    return std::tuple(finding.state, kRanks[static_cast<size_t>(finding.direction)],
-                      std::max(finding.q_value, 1e-12), -std::abs(finding.effect), finding.signal);
-  };
-  return key(a) < key(b);
-}
-
-void Decide(const judge::Coverage& coverage, const bucket::BodySummary& before,
-            const bucket::BodySummary& after, const Settings& settings, judge::Verdict& verdict) {
+void Decide(const Coverage& coverage, const bucket::BodySummary& before, const bucket::BodySummary& after,
+            const Settings& settings, Verdict& verdict) {
   std::string reason;
   if (!verdict.findings.empty()) {
     verdict.state = verdict.findings.front().state;
   } else if (verdict.judged > 0 && coverage.covered >= settings.covered_min) {
-    verdict.state = judge::State::kNoChange;
+    verdict.state = State::kNoChange;
   } else if (before.documents == 0 || after.documents == 0) {
-    verdict.state = judge::State::kCannotCompare;
+    verdict.state = State::kCannotCompare;
     reason = before.documents == 0 ? "no documents before" : "no documents after";
   } else {
-    verdict.state = judge::State::kNotEnough;
+    verdict.state = State::kNotEnough;
   }
   const auto documents = static_cast<double>(std::min(before.documents, after.documents));
   verdict.documents_after = documents;
   verdict.documents_needed = std::max({coverage.documents_needed, kDocumentsMin, documents});
-  const judge::VerdictWords words = judge::WordsOf(verdict, reason);
+  const VerdictWords words = WordsOf(verdict, reason);
   verdict.title = words.title;
   verdict.sentence = words.sentence;
-  if (verdict.state == judge::State::kNotEnough) {
-    verdict.title = "Not enough documents (" + judge::CountWords(documents) + " of about " +
-                    judge::CountWords(verdict.documents_needed) + " on either side)";
+  if (verdict.state == State::kNotEnough) {
+    verdict.title = "Not enough documents (" + CountWords(documents) + " of about " +
+                    CountWords(verdict.documents_needed) + " on either side)";
   }
-}
-
-double Median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 void FoldMaps(bucket::BodySummary& before, bucket::BodySummary& after) {
@@ -404,33 +336,19 @@ Comparison Compare(const bucket::SavedProfile& before, const bucket::SavedProfil
   bucket::BodySummary old_body = before.body;
   bucket::BodySummary new_body = after.body;
   if (!comparison.hashes_compared) {
-    for (Fields* fields : {&old_body.fields, &new_body.fields}) {
-      for (auto& [path, field] : *fields) field.categories = {};
-    }
+    old_body.DropHashed();
+    new_body.DropHashed();
   }
   FoldMaps(old_body, new_body);
 
   const std::vector<Evidence> family = FamilyOf(old_body, new_body, settings);
-  judge::Verdict& verdict = comparison.verdict;
-  for (const Evidence& evidence : family) {
-    verdict.judged += evidence.standing == Standing::kJudged;
-    verdict.not_enough += evidence.standing == Standing::kNotEnough;
-    verdict.cannot_compare += evidence.standing == Standing::kCannotCompare;
-  }
-  const double significance =
-      settings.false_alarm_budget / static_cast<double>(std::max<size_t>(1, verdict.judged));
-  std::vector<double> reaches;
-  for (const Evidence& evidence : family) {
-    if (evidence.standing == Standing::kJudged) reaches.push_back(evidence.Reach(significance));
-  }
-  verdict.could_have_seen = Median(std::move(reaches));
-  for (const Candidate& candidate : MovedOf(family, settings)) {
-    verdict.findings.push_back(FindingOf(candidate, significance));
-  }
-  std::stable_sort(verdict.findings.begin(), verdict.findings.end(), Worse);
-  Decide(judge::CoverageOf(family, settings.covered_min, significance), old_body, new_body, settings,
-         verdict);
+  Verdict& verdict = comparison.verdict;
+  const double significance = SignificanceOf(family, settings.false_alarm_budget);
+  verdict.findings =
+      FindingsOf(family, settings.false_alarm_budget, settings.suspected_q, TimelessSentenceOf);
+  CountFamily(family, significance, verdict);
+  Decide(CoverageOf(family, settings.covered_min, significance), old_body, new_body, settings, verdict);
   return comparison;
 }
 
-}  // namespace fieldmark::cli
+}  // namespace fieldmark::judge

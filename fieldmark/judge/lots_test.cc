@@ -1,4 +1,4 @@
-#include "cli/comparison.h"
+#include "fieldmark/judge/lots.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,11 +10,10 @@
 
 #include "fieldmark/bucket/document_profiler.h"
 
-namespace fieldmark::cli {
+namespace fieldmark::judge {
 namespace {
 
 using bucket::SavedProfile;
-using judge::State;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -58,16 +57,16 @@ SavedProfile Profile(uint64_t seed, int documents, const Orders& orders = {},
   return profiler.Take();
 }
 
-std::vector<std::string> Changed(const judge::Verdict& verdict) {
+std::vector<std::string> Changed(const Verdict& verdict) {
   std::vector<std::string> signals;
-  for (const judge::Finding& finding : verdict.findings) {
+  for (const Finding& finding : verdict.findings) {
     if (finding.state == State::kChanged) signals.push_back(finding.signal);
   }
   return signals;
 }
 
-TEST(Comparison, NothingIsFoundWhereNothingChanged) {
-  const judge::Verdict verdict = Compare(Profile(1, 2000), Profile(2, 1500)).verdict;
+TEST(Lots, NothingIsFoundWhereNothingChanged) {
+  const Verdict verdict = Compare(Profile(1, 2000), Profile(2, 1500)).verdict;
   EXPECT_EQ(verdict.state, State::kNoChange);
   EXPECT_EQ(verdict.title, "No change seen");
   EXPECT_THAT(verdict.findings, IsEmpty());
@@ -98,26 +97,25 @@ const Case kCases[] = {
 };
 
 // What follows from what was planted is about the same field.
-bool IsPlanted(const Case& test, const judge::Finding& finding) {
+bool IsPlanted(const Case& test, const Finding& finding) {
   return finding.field == "customer.telephone" ||
          (finding.field == "customer.phone" && test.after.digits == "unknown ") || finding.field == "tax" ||
          std::find(test.signals.begin(), test.signals.end(), finding.signal) != test.signals.end();
 }
 
-TEST(Comparison, WhatChangedIsFoundAndLittleElse) {
+TEST(Lots, WhatChangedIsFoundAndLittleElse) {
   int false_findings = 0;
   int comparisons = 0;
   for (const Case& test : kCases) {
     for (uint64_t seed = 0; seed < 10; ++seed) {
-      const judge::Verdict verdict =
-          Compare(Profile(10 + seed, 800), Profile(90 + seed, 800, test.after)).verdict;
+      const Verdict verdict = Compare(Profile(10 + seed, 800), Profile(90 + seed, 800, test.after)).verdict;
       const std::vector<std::string> found = Changed(verdict);
       EXPECT_EQ(verdict.state, State::kChanged) << test.name;
       for (const std::string& signal : test.signals) {
         EXPECT_THAT(found, ::testing::Contains(signal)) << test.name;
       }
       std::string sentences;
-      for (const judge::Finding& finding : verdict.findings) {
+      for (const Finding& finding : verdict.findings) {
         sentences += finding.sentence + "\n";
         false_findings += finding.state == State::kChanged && !IsPlanted(test, finding) ? 1 : 0;
       }
@@ -133,29 +131,28 @@ TEST(Comparison, WhatChangedIsFoundAndLittleElse) {
 
 // The budget is 5 % of comparisons; sixteen of 120 would happen by chance less than once in ten thousand runs
 // of another seed.
-TEST(Comparison, FalseAlarmsStayWithinTheirBudget) {
+TEST(Lots, FalseAlarmsStayWithinTheirBudget) {
   int alarms = 0;
   for (uint64_t round = 0; round < 120; ++round) {
-    const judge::Verdict verdict =
-        Compare(Profile(1000 + 2 * round, 300), Profile(1001 + 2 * round, 300)).verdict;
+    const Verdict verdict = Compare(Profile(1000 + 2 * round, 300), Profile(1001 + 2 * round, 300)).verdict;
     alarms += Changed(verdict).empty() ? 0 : 1;
   }
   EXPECT_LE(alarms, 15);
   RecordProperty("alarms", alarms);
 }
 
-TEST(Comparison, TooFewDocumentsAreNotGreen) {
-  const judge::Verdict few = Compare(Profile(1, 500), Profile(2, 12)).verdict;
+TEST(Lots, TooFewDocumentsAreNotGreen) {
+  const Verdict few = Compare(Profile(1, 500), Profile(2, 12)).verdict;
   EXPECT_EQ(few.state, State::kNotEnough);
   EXPECT_THAT(few.title, HasSubstr("Not enough documents (12 of about "));
-  const judge::Verdict none = Compare(Profile(1, 500), Profile(2, 0)).verdict;
+  const Verdict none = Compare(Profile(1, 500), Profile(2, 0)).verdict;
   EXPECT_EQ(none.state, State::kCannotCompare);
   EXPECT_EQ(none.title, "Cannot compare (no documents after)");
   EXPECT_EQ(Compare({}, {}).verdict.state, State::kCannotCompare);
 }
 
-TEST(Comparison, SmallMovesAreNotWorthAWordHoweverSure) {
-  const judge::Verdict verdict =
+TEST(Lots, SmallMovesAreNotWorthAWordHoweverSure) {
+  const Verdict verdict =
       Compare(Profile(1, 60'000, {.null_share = 0.30}), Profile(2, 60'000, {.null_share = 0.34})).verdict;
   EXPECT_EQ(verdict.state, State::kNoChange);
   EXPECT_THAT(
@@ -164,7 +161,7 @@ TEST(Comparison, SmallMovesAreNotWorthAWordHoweverSure) {
       ElementsAre("customer.phone null"));
 }
 
-TEST(Comparison, HashesUnderDifferentKeysAreLeftOut) {
+TEST(Lots, HashesUnderDifferentKeysAreLeftOut) {
   const Orders lost{.status = "\"lost\""};
   EXPECT_TRUE(Compare(Profile(1, 800), Profile(2, 800, lost)).hashes_compared);
   for (const auto& key : {std::optional<HashKey>(kOtherKey), std::optional<HashKey>()}) {
@@ -186,24 +183,24 @@ SavedProfile Keyed(uint64_t seed, int documents, int different_names) {
   return profiler.Take();
 }
 
-TEST(Comparison, AMapsKeysAreNoNewsAndItsValuesAre) {
-  const judge::Verdict verdict = Compare(Keyed(1, 900, 10), Keyed(2, 900, 26)).verdict;
+TEST(Lots, AMapsKeysAreNoNewsAndItsValuesAre) {
+  const Verdict verdict = Compare(Keyed(1, 900, 10), Keyed(2, 900, 26)).verdict;
   EXPECT_EQ(verdict.state, State::kNoChange) << verdict.sentence;
 }
 
-TEST(Comparison, WhereFoldedKeysDecideItCannotBeCompared) {
+TEST(Lots, WhereFoldedKeysDecideItCannotBeCompared) {
   // `field` has a name on one side and may be among the folded keys on the other.
   const auto side = [](const std::string& first, const std::string& second) {
     Limits limits = bucket::kDocumentLimits;
     limits.names_max = 1;
-    bucket::DocumentProfiler profiler(kKey, false, limits);
+    bucket::DocumentProfiler profiler(kKey, false, nullptr, limits);
     for (int i = 0; i < 200; ++i) profiler.Observe("{\"" + first + "\":1,\"" + second + "\":1}");
     return profiler.Take();
   };
-  const judge::Verdict verdict = Compare(side("field", "other"), side("other", "field")).verdict;
+  const Verdict verdict = Compare(side("field", "other"), side("other", "field")).verdict;
   EXPECT_THAT(Changed(verdict), IsEmpty());
   EXPECT_GE(verdict.cannot_compare, 2u);
 }
 
 }  // namespace
-}  // namespace fieldmark::cli
+}  // namespace fieldmark::judge

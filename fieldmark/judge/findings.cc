@@ -1,0 +1,114 @@
+#include "fieldmark/judge/findings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "fieldmark/judge/family.h"
+
+namespace fieldmark::judge {
+namespace {
+
+Direction DirectionOf(const Evidence& evidence) {
+  if (evidence.polarity == Polarity::kNeutral) return Direction::kDifferent;
+  return evidence.up ? Direction::kWorse : Direction::kBetter;
+}
+
+Finding FindingOf(const Candidate& candidate, double significance, std::string (*sentence)(const Evidence&)) {
+  const Evidence& evidence = *candidate.evidence;
+  Finding finding;
+  finding.signal = evidence.signal;
+  finding.subject = evidence.subject;
+  finding.field = evidence.field;
+  finding.statistic = evidence.statistic;
+  finding.unit = evidence.unit;
+  finding.category = evidence.category;
+  finding.kind = evidence.kind;
+  finding.state = candidate.state;
+  finding.direction = DirectionOf(evidence);
+  finding.from = evidence.from;
+  finding.to = evidence.to;
+  finding.effect = evidence.effect;
+  finding.since_unix_s = evidence.since_unix_s;
+  finding.n_before = evidence.n_before;
+  finding.n_after = evidence.n_after;
+  finding.p_value = evidence.p;
+  finding.q_value = candidate.q;
+  finding.could_have_seen = evidence.Reach(significance);
+  finding.sentence = sentence(evidence);
+  return finding;
+}
+
+// Worst first: sure before suspected, worse before different before better, then the larger move.
+bool Worse(const Finding& a, const Finding& b) {
+  const auto key = [](const Finding& finding) {
+    const int direction = finding.direction == Direction::kWorse       ? 0
+                          : finding.direction == Direction::kDifferent ? 1
+                                                                       : 2;
+    // Beyond 1e-12 one is as sure as another.
+    const double sureness = std::max(finding.q_value, 1e-12);
+    return std::tuple(finding.state, direction, sureness, -std::abs(finding.effect), -finding.n_after,
+                      std::string_view(finding.signal));
+  };
+  return key(a) < key(b);
+}
+
+double Median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budget, double suspected_q) {
+  std::vector<const Evidence*> judged;
+  std::vector<double> p;
+  for (const Evidence& evidence : family) {
+    if (evidence.standing != Standing::kJudged) continue;
+    judged.push_back(&evidence);
+    p.push_back(evidence.p);
+  }
+  const std::vector<double> q = AdjustedP(p);
+  std::vector<Candidate> moved;
+  for (size_t i = 0; i < judged.size(); ++i) {
+    const bool sure = q[i] <= budget && !judged[i]->suspected_at_most;
+    if (!sure && q[i] > suspected_q) continue;
+    moved.push_back({judged[i], sure ? State::kChanged : State::kSuspected, q[i]});
+  }
+  return WithoutExplained(moved);
+}
+
+}  // namespace
+
+double SignificanceOf(const std::vector<Evidence>& family, double budget) {
+  const auto judged = std::count_if(family.begin(), family.end(), [](const Evidence& evidence) {
+    return evidence.standing == Standing::kJudged;
+  });
+  return budget / static_cast<double>(std::max<std::ptrdiff_t>(1, judged));
+}
+
+std::vector<Finding> FindingsOf(const std::vector<Evidence>& family, double budget, double suspected_q,
+                                std::string (*sentence)(const Evidence&)) {
+  const double significance = SignificanceOf(family, budget);
+  std::vector<Finding> findings;
+  for (const Candidate& candidate : MovedOf(family, budget, suspected_q)) {
+    findings.push_back(FindingOf(candidate, significance, sentence));
+  }
+  std::stable_sort(findings.begin(), findings.end(), Worse);
+  return findings;
+}
+
+void CountFamily(const std::vector<Evidence>& family, double significance, Verdict& verdict) {
+  std::vector<double> reaches;
+  for (const Evidence& evidence : family) {
+    verdict.judged += evidence.standing == Standing::kJudged;
+    verdict.not_enough += evidence.standing == Standing::kNotEnough;
+    verdict.cannot_compare += evidence.standing == Standing::kCannotCompare;
+    if (evidence.standing == Standing::kJudged) reaches.push_back(evidence.Reach(significance));
+  }
+  verdict.could_have_seen = Median(std::move(reaches));
+}
+
+}  // namespace fieldmark::judge
