@@ -46,12 +46,14 @@ Error NoAnswer(const std::string& url, const beast::error_code& failed) {
 // Steps of one exchange, each started by the one before; the stream's timer bounds them all together.
 class Exchange {
  public:
-  Exchange(const Address& address, std::string_view target) : resolver_(context_), stream_(context_) {
+  Exchange(const Address& address, std::string_view target, const std::string& token)
+      : resolver_(context_), stream_(context_) {
     request_.method(http::verb::get);
     request_.target(beast::string_view(target.data(), target.size()));
     request_.version(11);
     request_.set(http::field::host, address.host_header);
     request_.set(http::field::user_agent, "fieldmark");
+    if (!token.empty()) request_.set(http::field::authorization, "Bearer " + token);
     request_.keep_alive(false);
     parser_.body_limit(kBodyBytesMax);
   }
@@ -95,10 +97,11 @@ class Exchange {
 
 }  // namespace
 
-Result<HttpReply> HttpGet(const std::string& url, std::string_view target, std::chrono::seconds time_max) {
+Result<HttpReply> HttpGet(const std::string& url, std::string_view target, const std::string& token,
+                          std::chrono::seconds time_max) {
   const Result<Address> address = AddressOf(url);
   if (!address.ok()) return address.error();
-  Exchange exchange(*address, target);
+  Exchange exchange(*address, target, token);
   if (const beast::error_code failed = exchange.Run(*address, time_max)) return NoAnswer(url, failed);
   return HttpReply{static_cast<int>(exchange.response().result_int()), exchange.response().body()};
 }

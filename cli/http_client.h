@@ -15,8 +15,9 @@ struct HttpReply {
 };
 
 // GET `target` ("/api/v1/services") of the server at `url` ("http://127.0.0.1:3435"). kInvalidArgument for a
-// URL that is not http://host[:port], kUnavailable when no whole answer came in time.
-Result<HttpReply> HttpGet(const std::string& url, std::string_view target,
+// URL that is not http://host[:port], kUnavailable when no whole answer came in time. `token` is sent along
+// unless it is empty.
+Result<HttpReply> HttpGet(const std::string& url, std::string_view target, const std::string& token,
                           std::chrono::seconds time_max = std::chrono::seconds(60));
 
 }  // namespace fieldmark::cli

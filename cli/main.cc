@@ -8,6 +8,7 @@
 #include "cli/serve.h"
 #include "cli/server_answers.h"
 #include "cli/status.h"
+#include "cli/token.h"
 #include "cli/verdict.h"
 
 namespace cli = fieldmark::cli;
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
   cli::AddJudge(app, exit_code);
   cli::AddDoctor(app, exit_code);
   cli::AddProfile(app, exit_code);
+  cli::AddToken(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -64,6 +64,8 @@ store::SqliteSettings StoreSettingsOf(const ServeSettings& settings) {
   return result;
 }
 
+bool IsLoopback(const std::string& address) { return address == "::1" || api::IsLoopbackHost(address); }
+
 // A connection is a descriptor, and the usual soft limit is 1 024 of them. Where no more are to be had,
 // further connections wait.
 void AllowDescriptors() {
@@ -77,6 +79,10 @@ Status Serve(const ServeSettings& settings) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("fieldmark"));
   Result<std::vector<watch::Look>> looks = LooksOf(settings);
   if (!looks.ok()) return looks.error();
+  access::Gate gate(
+      {settings.data, !IsLoopback(settings.listen), settings.trusted_header, settings.trusted_proxies},
+      WallClock);
+  FM_RETURN_IF_ERROR(gate.Open());
   // Checking a large file takes a while; until it is open a signal ends the process at once, which the file
   // withstands as any other end.
   const Result<std::unique_ptr<store::SqliteStore>> store =
@@ -89,9 +95,11 @@ Status Serve(const ServeSettings& settings) {
   watch::Answers answers(**store, verdicts, WallClock);
   api::ApiOptions api_options;
   api_options.data_folder = settings.data;
-  api::Api api(**store, ingest, verdicts, answers, WallClock, std::move(api_options));
+  api_options.hosts = {!IsLoopback(settings.listen), settings.hosts};
+  api::Api api(**store, ingest, verdicts, answers, gate, WallClock, std::move(api_options));
   api::HttpOptions http_options;
   http_options.address = settings.listen;
+  http_options.beyond_loopback = gate.guarded();
   http_options.port = static_cast<uint16_t>(settings.port);
   http_options.limits.connections_max = static_cast<size_t>(settings.connections_max);
   AllowDescriptors();

@@ -172,7 +172,7 @@ const std::vector<ServeSetting>& AllServeSettings() {
       {"data", "The folder that holds everything",
        [](const Written& written, ServeSettings& into) { return ReadText(written, into.data); },
        [](const ServeSettings& from) { return Quoted(from.data); }},
-      {"listen", "A loopback address",
+      {"listen", "An address; one that others can reach needs tokens",
        [](const Written& written, ServeSettings& into) { return ReadText(written, into.listen); },
        [](const ServeSettings& from) { return Quoted(from.listen); }},
       {"port", "0 takes any free one",
@@ -196,6 +196,24 @@ const std::vector<ServeSetting>& AllServeSettings() {
          return ReadInteger(written, 8, 100'000, into.connections_max);
        },
        [](const ServeSettings& from) { return std::to_string(from.connections_max); }},
+      {"hosts", "Names that browsers and workers reach this server by, as fieldmark.example.org",
+       [](const Written& written, ServeSettings& into) {
+         into.hosts = written;
+         return Status();
+       },
+       [](const ServeSettings& from) { return QuotedList(from.hosts); }},
+      {"trusted_proxies", "Addresses of proxies whose trusted_header is believed",
+       [](const Written& written, ServeSettings& into) {
+         into.trusted_proxies = written;
+         return Status();
+       },
+       [](const ServeSettings& from) { return QuotedList(from.trusted_proxies); }},
+      {"trusted_header", "In which such a proxy names the person who reads, as X-Forwarded-User",
+       [](const Written& written, ServeSettings& into) {
+         if (written.size() == 1 && written[0].empty()) return Status();
+         return ReadText(written, into.trusted_header);
+       },
+       [](const ServeSettings& from) { return Quoted(from.trusted_header); }},
   };
   return settings;
 }
@@ -230,6 +248,12 @@ Result<SettingsInForce> ReadServeSettings(const WrittenSettings& written) {
     const ServeSetting* setting = Find(key);
     FM_DCHECK(setting != nullptr);
     FM_RETURN_IF_ERROR(Take(*setting, SplitAtCommas(value), "flag " + FlagOf(*setting), in_force));
+  }
+  if (in_force.settings.trusted_header.empty() != in_force.settings.trusted_proxies.empty()) {
+    return Wrong(
+        "reading the settings trusted_header and trusted_proxies: only one of them is set; set both, so that "
+        "nobody "
+        "but the proxy can name who reads");
   }
   return in_force;
 }

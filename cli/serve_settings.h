@@ -21,6 +21,9 @@ struct ServeSettings {
   int64_t keep_days = 400;
   int64_t database_gib_max = 64;
   int64_t connections_max = 512;
+  std::vector<std::string> hosts;
+  std::vector<std::string> trusted_proxies;
+  std::string trusted_header;
 };
 
 // "port": `--port` as a flag, FIELDMARK_SERVE_PORT in the environment, port = 3435 in the file.

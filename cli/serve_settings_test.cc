@@ -55,9 +55,16 @@ TEST_F(ServeSettingsTest, FlagsBeatTheEnvironmentAndThatTheFile) {
 }
 
 TEST_F(ServeSettingsTest, EverySettingCanBeWrittenInEveryPlace) {
-  const std::map<std::string, std::string> values = {
-      {"data", "d"},       {"listen", "::1"},         {"port", "1"},           {"looks", "60s,5m"},
-      {"keep_days", "50"}, {"database_gib_max", "7"}, {"connections_max", "9"}};
+  const std::map<std::string, std::string> values = {{"data", "d"},
+                                                     {"listen", "::1"},
+                                                     {"port", "1"},
+                                                     {"looks", "60s,5m"},
+                                                     {"keep_days", "50"},
+                                                     {"database_gib_max", "7"},
+                                                     {"connections_max", "9"},
+                                                     {"hosts", "a.example,b.example"},
+                                                     {"trusted_proxies", "10.0.0.1"},
+                                                     {"trusted_header", "X-User"}};
   ASSERT_EQ(values.size(), AllServeSettings().size());
   WrittenSettings by_flag, by_environment;
   for (const ServeSetting& setting : AllServeSettings()) {
@@ -104,6 +111,7 @@ TEST_F(ServeSettingsTest, WhatIsWrongIsSaidWithItsPlaceAndTheNearestName) {
       {"", {}, {{"port", "70000"}}, {"flag --port", "whole number"}},
       {"", {}, {{"looks", "soon"}}, {"flag --looks", "like 60s"}},
       {"", {}, {{"looks", "1h,15m"}}, {"flag --looks", "order them"}},
+      {"trusted_header = 'X-User'", {}, {}, {"only one of them"}},
       {"", {}, {{"keep_days", "3"}}, {"flag --keep-days", "from 35"}},
   };
   for (const Case& each : cases) {

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <boost/url.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/http_client.h"
 #include "cli/nearest_name.h"
@@ -32,6 +33,7 @@ Error NobodyReported(const ServerOptions& options) {
 
 void AddServerOptions(CLI::App& command, ServerOptions& options) {
   command.add_option("--url", options.url, "The server")->envname("FIELDMARK_URL")->capture_default_str();
+  if (const char* token = std::getenv("FIELDMARK_TOKEN")) options.token = token;
   command.add_option("--service", options.service, "Of which service; when there is one only, that");
   command.add_option("--environment", options.environment,
                      "In which environment; when there is one only, that");
@@ -39,7 +41,7 @@ void AddServerOptions(CLI::App& command, ServerOptions& options) {
 }
 
 Result<json::object> GetJson(const ServerOptions& options, const std::string& target) {
-  const Result<HttpReply> reply = HttpGet(options.url, target);
+  const Result<HttpReply> reply = HttpGet(options.url, target, options.token);
   if (!reply.ok()) return reply.error();
   json::error_code failed;
   json::value value = json::parse(reply->body, failed);

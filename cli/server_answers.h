@@ -12,12 +12,13 @@ namespace fieldmark::cli {
 
 struct ServerOptions {
   std::string url = "http://127.0.0.1:3435";
+  std::string token;  // never a flag: other users see those of a running program
   std::string service;
   std::string environment;
   bool json = false;
 };
 
-// --url (or FIELDMARK_URL), --service, --environment, --json.
+// --url (or FIELDMARK_URL), FIELDMARK_TOKEN, --service, --environment, --json.
 void AddServerOptions(CLI::App& command, ServerOptions& options);
 
 // The JSON object at `target`, or what the server's problem says.

@@ -1,11 +1,15 @@
 #include "server/api/api.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <boost/json.hpp>
 #include <boost/url.hpp>
 #include <charconv>
 #include <filesystem>
 #include <optional>
 
+#include "server/access/audit.h"
 #include "server/api/json_out.h"
 #include "server/api/page.h"
 #include "server/watch/charts.h"
@@ -44,6 +48,25 @@ std::optional<int64_t> ParseInteger(std::string_view text) {
   return value;
 }
 
+Response RefusalResponse(const access::Refusal& refusal) {
+  if (refusal.status == 429) return ProblemRetryLater(429, refusal.detail, 60);
+  Response response = Problem(refusal.status, refusal.detail);
+  if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"fieldmark\"");
+  return response;
+}
+
+Response OtherService(const access::Caller& caller) {
+  return Problem(403, "taking data in: this token is for " + caller.token->service + " in " +
+                          caller.token->environment +
+                          "; make one for this service with 'fieldmark token create'");
+}
+
+std::string SessionCookie(std::string_view value, int64_t seconds, bool secure) {
+  return std::string(access::Gate::kCookie) + "=" + std::string(value) +
+         "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds) +
+         (secure ? "; Secure" : "");
+}
+
 uint64_t FolderBytes(const std::string& folder) {
   uint64_t bytes = 0;
   std::error_code failed;
@@ -60,6 +83,7 @@ uint64_t FolderBytes(const std::string& folder) {
 
 struct Api::Call {
   const Request& request;
+  access::Caller caller;
   std::vector<std::string> names;  // what the pattern's {} stood for
   std::vector<std::pair<std::string, std::string>> parameters;
 
@@ -86,6 +110,7 @@ struct Api::Endpoint {
   std::string_view method;
   std::vector<std::string_view> path;  // "{}" stands for any one segment
   Response (Api::*handle)(const Call&);
+  std::optional<access::Purpose> purpose;  // none: anybody may ask
 
   bool Matches(const std::vector<std::string>& segments, std::vector<std::string>& names) const {
     if (segments.size() != path.size()) return false;
@@ -103,24 +128,27 @@ struct Api::Endpoint {
 
 const std::vector<Api::Endpoint>& Api::Endpoints() {
   static const std::vector<Endpoint> endpoints{
-      {"POST", {"api", "v1", "hello"}, &Api::Hello},
-      {"POST", {"api", "v1", "batches"}, &Api::AppendBatch},
-      {"GET", {"api", "v1", "services"}, &Api::ListServices},
-      {"GET", {"api", "v1", "services", "{}", "{}", "status"}, &Api::GetStatus},
-      {"GET", {"api", "v1", "services", "{}", "{}", "changes"}, &Api::ListChanges},
-      {"GET", {"api", "v1", "services", "{}", "{}", "verdict"}, &Api::GetVerdict},
-      {"GET", {"api", "v1", "services", "{}", "{}", "series"}, &Api::GetSeries},
-      {"GET", {"health"}, &Api::GetHealth},
+      {"POST", {"api", "v1", "hello"}, &Api::Hello, access::Purpose::kIngest},
+      {"POST", {"api", "v1", "batches"}, &Api::AppendBatch, access::Purpose::kIngest},
+      {"POST", {"api", "v1", "session"}, &Api::LogIn, std::nullopt},
+      {"DELETE", {"api", "v1", "session"}, &Api::LogOut, std::nullopt},
+      {"GET", {"api", "v1", "services"}, &Api::ListServices, access::Purpose::kRead},
+      {"GET", {"api", "v1", "services", "{}", "{}", "status"}, &Api::GetStatus, access::Purpose::kRead},
+      {"GET", {"api", "v1", "services", "{}", "{}", "changes"}, &Api::ListChanges, access::Purpose::kRead},
+      {"GET", {"api", "v1", "services", "{}", "{}", "verdict"}, &Api::GetVerdict, access::Purpose::kRead},
+      {"GET", {"api", "v1", "services", "{}", "{}", "series"}, &Api::GetSeries, access::Purpose::kRead},
+      {"GET", {"health"}, &Api::GetHealth, access::Purpose::kRead},
   };
   return endpoints;
 }
 
 Api::Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts, watch::Answers& answers,
-         watch::Clock clock, ApiOptions options)
+         access::Gate& gate, watch::Clock clock, ApiOptions options)
     : store_(store),
       ingest_(ingest),
       verdicts_(verdicts),
       answers_(answers),
+      gate_(gate),
       clock_(std::move(clock)),
       options_(std::move(options)),
       started_(clock_()) {}
@@ -129,10 +157,23 @@ Lane Api::LaneOf(const Request& request) const {
   return request.method == "POST" || request.target == "/health" ? Lane::kWrite : Lane::kRead;
 }
 
+access::Credentials Api::CredentialsOf(const Request& request) const {
+  const std::string& trusted = gate_.settings().trusted_header;
+  return {request.peer, request.Header("Authorization"), request.Header("Cookie"),
+          trusted.empty() ? std::string_view() : request.Header(trusted)};
+}
+
 Response Api::Handle(const Request& request) {
-  if (!IsLoopbackHost(request.Header("Host"))) {
+  if (!IsOurHost(request.Header("Host"), options_.hosts)) {
     return Problem(
-        421, "answering a request: its Host header names another machine; ask for localhost or 127.0.0.1");
+        421,
+        "answering a request: its Host header names another machine; ask for localhost or 127.0.0.1, or "
+        "add the name to the setting hosts");
+  }
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (!reads && !IsOfOurPage(request, options_.hosts)) {
+    return Problem(403,
+                   "answering a request: another site's page sent it; send it from this server's own page");
   }
   return Route(request);
 }
@@ -141,7 +182,7 @@ Response Api::Route(const Request& request) {
   const auto target = boost::urls::parse_origin_form(request.target);
   if (!target)
     return Problem(400, "reading a request: its target is no path; ask for one that starts with a slash");
-  Call call{request, {}, {}};
+  Call call{request, {}, {}, {}};
   std::vector<std::string> segments;
   for (const auto segment : target->segments()) segments.push_back(segment);
   for (const auto& parameter : target->params()) call.parameters.emplace_back(parameter.key, parameter.value);
@@ -150,8 +191,16 @@ Response Api::Route(const Request& request) {
   std::string allowed;
   for (const Endpoint& endpoint : Endpoints()) {
     if (!endpoint.Matches(segments, call.names)) continue;
-    if (endpoint.method == method) return (this->*endpoint.handle)(call);
-    allowed = endpoint.method == "GET" ? "GET, HEAD" : std::string(endpoint.method);
+    if (endpoint.method == method) {
+      if (endpoint.purpose) {
+        access::Admission admission = gate_.Admit(CredentialsOf(request), *endpoint.purpose);
+        if (!admission.caller) return RefusalResponse(admission.refusal);
+        call.caller = std::move(*admission.caller);
+      }
+      return (this->*endpoint.handle)(call);
+    }
+    allowed +=
+        (allowed.empty() ? "" : ", ") + std::string(endpoint.method == "GET" ? "GET, HEAD" : endpoint.method);
   }
   const bool of_api = !segments.empty() && segments[0] == "api";
   if (allowed.empty() && of_api) {
@@ -185,17 +234,61 @@ Response Api::Hello(const Call& call) {
     return Problem(400,
                    "reading an introduction: it is no JSON object with the texts service and environment");
   }
+  if (!call.caller.MayIngest(*service, *environment)) return OtherService(call.caller);
   const Result<ingest::Introduction> introduction = ingest_.Hello(*service, *environment);
   return introduction.ok() ? Json(HelloJson(*introduction)) : ProblemOf(introduction.error());
 }
 
 Response Api::AppendBatch(const Call& call) {
+  if (call.caller.token) {
+    const Result<bucket::BatchHeader> header = bucket::DecodeBatchHeader(call.request.body);
+    // One that cannot be read is refused below for what is wrong with it.
+    if (header.ok() && !call.caller.MayIngest(header->stream.service, header->stream.environment))
+      return OtherService(call.caller);
+  }
   const ingest::Reply reply =
       ingest_.Append(MediaType(call.request.Header("Content-Type")), call.request.body,
                      ParseInteger(call.request.Header(kClockHeader)));
   if (reply.status == 200) return Json(BatchJson(reply));
   if (reply.retry_after_s > 0) return ProblemRetryLater(reply.status, reply.detail, reply.retry_after_s);
   return Problem(reply.status, reply.detail);
+}
+
+// The cookie is Secure when a proxy of ours says that the browser speaks TLS to it; on plain HTTP a browser
+// would not send such a one back.
+Response Api::LogIn(const Call& call) {
+  if (MediaType(call.request.Header("Content-Type")) != "application/json") {
+    return Problem(415, "logging in: its content type is not application/json; send it as that");
+  }
+  json::error_code failed;
+  const json::value value = json::parse(call.request.body.substr(0, kHelloBytesMax), failed);
+  const json::object* object = failed ? nullptr : value.if_object();
+  const json::value* token = object == nullptr ? nullptr : object->if_contains("token");
+  if (token == nullptr || !token->is_string())
+    return Problem(400, "logging in: it is no JSON object with the text token");
+  const access::Gate::Session session = gate_.LogIn(CredentialsOf(call.request), token->get_string());
+  if (session.cookie.empty()) return RefusalResponse(session.refusal);
+  Audit("logged in", session.name, call.request);
+  const auto& proxies = gate_.settings().trusted_proxies;
+  const bool secure = std::find(proxies.begin(), proxies.end(), call.request.peer) != proxies.end() &&
+                      call.request.Header("X-Forwarded-Proto") == "https";
+  Response response{204, {}, {}, {{"Cache-Control", "no-store"}}};
+  response.headers.emplace_back("Set-Cookie",
+                                SessionCookie(session.cookie, access::Gate::kSessionMs / 1000, secure));
+  return response;
+}
+
+Response Api::LogOut(const Call& call) {
+  const std::string name = gate_.LogOut(CredentialsOf(call.request));
+  if (!name.empty()) Audit("logged out", name, call.request);
+  return {204, {}, {}, {{"Cache-Control", "no-store"}, {"Set-Cookie", SessionCookie("", 0, false)}}};
+}
+
+void Api::Audit(std::string_view action, std::string_view who, const Request& request) {
+  if (options_.data_folder.empty()) return;
+  const Status written = access::Audit(options_.data_folder, clock_(), action,
+                                       {{"token", std::string(who)}, {"from", request.peer}});
+  if (!written.ok()) spdlog::error("{}", written.error().message);
 }
 
 Response Api::ListServices(const Call&) {

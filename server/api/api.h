@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/access/gate.h"
 #include "server/api/http.h"
 #include "server/ingest/ingest.h"
 #include "server/store/store.h"
@@ -17,13 +18,14 @@ namespace fieldmark::api {
 
 struct ApiOptions {
   std::string data_folder;  // empty: none on disk
+  HostRules hosts;
 };
 
 class Api : public Handler {
  public:
   // All must outlive it.
   Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts, watch::Answers& answers,
-      watch::Clock clock, ApiOptions options = {});
+      access::Gate& gate, watch::Clock clock, ApiOptions options = {});
 
   Lane LaneOf(const Request& request) const override;
   Response Handle(const Request& request) override;
@@ -34,6 +36,10 @@ class Api : public Handler {
   static const std::vector<Endpoint>& Endpoints();
 
   Response Route(const Request& request);
+  access::Credentials CredentialsOf(const Request& request) const;
+  Response LogIn(const Call& call);
+  Response LogOut(const Call& call);
+  void Audit(std::string_view action, std::string_view who, const Request& request);
   Response Hello(const Call& call);
   Response AppendBatch(const Call& call);
   Response ListServices(const Call& call);
@@ -49,6 +55,7 @@ class Api : public Handler {
   ingest::Ingest& ingest_;
   watch::Verdicts& verdicts_;
   watch::Answers& answers_;
+  access::Gate& gate_;
   const watch::Clock clock_;
   const ApiOptions options_;
   const UnixMs started_;

@@ -42,7 +42,8 @@ struct Server {
   ingest::Ingest ingest{store, clock};
   watch::Verdicts verdicts{store, clock, *watch::LooksOf({300})};
   watch::Answers answers{store, verdicts, clock};
-  Api api{store, ingest, verdicts, answers, clock};
+  access::Gate gate{{}, clock};
+  Api api{store, ingest, verdicts, answers, gate, clock};
 };
 
 std::string Packed(std::string_view body) {

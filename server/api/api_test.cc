@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "server/store/memory_store.h"
+#include "server/store/temporary_folder.h"
 #include "server/watch/fabricated_service.h"
 
 namespace fieldmark::api {
@@ -55,7 +56,8 @@ class ApiTest : public testing::Test {
   Response Ask(const std::string& method, const std::string& target, std::string body = "",
                const std::string& content_type = "application/json",
                const std::string& host = "localhost:3435") {
-    return api_.Handle({method, target, {{"Host", host}, {"Content-Type", content_type}}, std::move(body)});
+    return api_.Handle(
+        {method, target, {{"Host", host}, {"Content-Type", content_type}}, std::move(body), {}});
   }
   json::value MustGet(const std::string& target, const std::string& schema) {
     const Response response = Ask("GET", target);
@@ -86,7 +88,8 @@ class ApiTest : public testing::Test {
   ingest::Ingest ingest_{store_, clock_};
   watch::Verdicts verdicts_{store_, clock_, *watch::LooksOf({300})};
   watch::Answers answers_{store_, verdicts_, clock_};
-  Api api_{store_, ingest_, verdicts_, answers_, clock_};
+  access::Gate gate_{{}, clock_};
+  Api api_{store_, ingest_, verdicts_, answers_, gate_, clock_};
 };
 
 TEST_F(ApiTest, ReadsTheContract) {
@@ -237,6 +240,133 @@ TEST_F(ApiTest, KnowsItsPathsAndMethods) {
   ExpectProblem(Ask("GET", "/api/v1/batches"), 405);
   ExpectProblem(Ask("POST", "/"), 405);
   EXPECT_EQ(Ask("HEAD", "/health").status, 200);
+}
+
+// The same API behind tokens.
+class GuardedApiTest : public ApiTest {
+ protected:
+  GuardedApiTest() {
+    EXPECT_TRUE(guard_.Open().ok());
+    read_ = Make({}), write_ = Make({{}, access::TokenKind::kIngest, "orders", "production", {}, 0, {}});
+  }
+  std::string Make(const access::Token& wanted) {
+    const auto made = access::CreateToken(folder_.path(), wanted, 0);
+    EXPECT_TRUE(made.ok());
+    return made->text;
+  }
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  int StatusOf(const std::string& method, const std::string& target, Headers headers, std::string body = "") {
+    headers.emplace_back("Host", "localhost");
+    last_ = guarded_.Handle({method, target, std::move(headers), std::move(body), "10.0.0.9"});
+    return last_.status;
+  }
+  static Headers Bearer(const std::string& token) { return {{"Authorization", "Bearer " + token}}; }
+  std::string Cookie() {
+    for (const auto& [name, value] : last_.headers) {
+      if (name == "Set-Cookie") return value;
+    }
+    return "";
+  }
+  std::string BatchOf(const std::string& service) {
+    bucket::Batch batch;
+    batch.header.stream = {"production", service, "v1"};
+    batch.header.instance = {1};
+    batch.header.sequence = 1;
+    batch.header.sent_at_unix_ms = clock_();
+    return bucket::EncodeBatch(batch);
+  }
+
+  store::TemporaryFolder folder_;
+  access::Gate guard_{{folder_.path(), false, "X-User", {"10.0.0.9"}}, clock_};
+  Api guarded_{store_, ingest_, verdicts_, answers_, guard_, clock_, {folder_.path(), {}}};
+  std::string read_, write_;
+  Response last_;
+};
+
+TEST_F(GuardedApiTest, NeedsATokenOfTheRightKindEverywhereButForThePage) {
+  for (const char* target :
+       {"/api/v1/services", "/api/v1/services/orders/production/status", "/health",
+        "/api/v1/services/orders/production/changes", "/api/v1/services/orders/production/verdict",
+        "/api/v1/services/orders/production/series?subject=&statistic=requests"}) {
+    SCOPED_TRACE(target);
+    EXPECT_EQ(StatusOf("GET", target, {}), 401);
+    ExpectProblem(last_, 401);
+    EXPECT_THAT(last_.headers, testing::Contains(testing::Pair("WWW-Authenticate", HasSubstr("Bearer"))));
+    EXPECT_EQ(StatusOf("HEAD", target, {}), 401);
+    EXPECT_EQ(StatusOf("GET", target, Bearer(write_)), 403);
+    EXPECT_EQ(StatusOf("GET", target, Bearer("fm_00000000_x")), 401);
+    EXPECT_THAT(StatusOf("GET", target, Bearer(read_)), testing::AnyOf(200, 404));
+  }
+  EXPECT_NE(StatusOf("GET", "/", {}), 401) << "the page has no data in it, and asks for the token";
+}
+
+TEST_F(GuardedApiTest, AnIngestTokenWritesForItsServiceAlone) {
+  const auto batch = [&](Headers headers, const std::string& service) {
+    headers.emplace_back("Content-Type", std::string(ingest::kBatchType));
+    return StatusOf("POST", "/api/v1/batches", std::move(headers), BatchOf(service));
+  };
+  EXPECT_EQ(batch({}, "orders"), 401);
+  EXPECT_EQ(batch(Bearer(read_), "orders"), 403);
+  EXPECT_EQ(batch(Bearer(write_), "payments"), 403);
+  EXPECT_TRUE(store_.Streams()->empty());
+  EXPECT_EQ(batch(Bearer(write_), "orders"), 200);
+  Headers json = Bearer(write_);
+  json.emplace_back("Content-Type", "application/json");
+  EXPECT_EQ(StatusOf("POST", "/api/v1/hello", json, R"({"service":"payments","environment":"production"})"),
+            403);
+  EXPECT_EQ(StatusOf("POST", "/api/v1/hello", json, R"({"service":"orders","environment":"production"})"),
+            200);
+}
+
+TEST_F(GuardedApiTest, APersonLogsInAndOut) {
+  const Headers json = {{"Content-Type", "application/json"}};
+  EXPECT_EQ(StatusOf("POST", "/api/v1/session", {}, "{}"), 415);
+  EXPECT_EQ(StatusOf("POST", "/api/v1/session", json, "{}"), 400);
+  EXPECT_EQ(StatusOf("POST", "/api/v1/session", json, R"({"token":")" + write_ + "\"}"), 403);
+  ASSERT_EQ(StatusOf("POST", "/api/v1/session", json, R"({"token":")" + read_ + "\"}"), 204);
+  const std::string cookie = Cookie();
+  for (const char* part : {"fieldmark_session=", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=604800"}) {
+    EXPECT_THAT(cookie, HasSubstr(part));
+  }
+  EXPECT_THAT(cookie, testing::Not(HasSubstr("Secure")));
+  const Headers session = {{"Cookie", "other=1; " + cookie.substr(0, cookie.find(';'))}};
+  EXPECT_EQ(StatusOf("GET", "/api/v1/services", session), 200);
+  EXPECT_EQ(StatusOf("POST", "/api/v1/batches", session, BatchOf("orders")), 401) << "a cookie only reads";
+  EXPECT_EQ(StatusOf("DELETE", "/api/v1/session", session), 204);
+  EXPECT_EQ(StatusOf("GET", "/api/v1/services", session), 401);
+
+  Headers over_tls = json;
+  over_tls.emplace_back("X-Forwarded-Proto", "https");
+  ASSERT_EQ(StatusOf("POST", "/api/v1/session", over_tls, R"({"token":")" + read_ + "\"}"), 204);
+  EXPECT_THAT(Cookie(), HasSubstr("; Secure"));
+  std::ifstream log(folder_.path() + "/audit.log");
+  const std::string audit{std::istreambuf_iterator<char>(log), {}};
+  EXPECT_THAT(audit, HasSubstr("logged in"));
+  EXPECT_THAT(audit, HasSubstr("logged out"));
+  EXPECT_THAT(audit, testing::Not(HasSubstr(read_.substr(12))));
+}
+
+TEST_F(GuardedApiTest, AProxyOfOursNamesWhoReads) {
+  EXPECT_EQ(StatusOf("GET", "/api/v1/services", {{"X-User", "ada"}}), 200);
+  EXPECT_EQ(
+      guarded_.Handle({"GET", "/api/v1/services", {{"Host", "localhost"}, {"X-User", "ada"}}, "", "10.0.0.8"})
+          .status,
+      401);
+}
+
+TEST_F(ApiTest, ChangesNothingForAnotherSitesPage) {
+  const auto with = [&](const char* name, const char* value) {
+    return api_.Handle({"DELETE", "/api/v1/session", {{"Host", "localhost:3435"}, {name, value}}, "", ""})
+        .status;
+  };
+  EXPECT_EQ(with("Accept", "*/*"), 204);
+  EXPECT_EQ(with("Origin", "http://localhost:3435"), 204);
+  EXPECT_EQ(with("Sec-Fetch-Site", "same-origin"), 204);
+  EXPECT_EQ(with("Origin", "http://evil.example"), 403);
+  EXPECT_EQ(with("Origin", "http://localhost:8000"), 403);
+  EXPECT_EQ(with("Origin", "null"), 403);
+  EXPECT_EQ(with("Sec-Fetch-Site", "cross-site"), 403);
+  EXPECT_EQ(with("Sec-Fetch-Site", "same-site"), 403);
 }
 
 TEST_F(ApiTest, AnswersNoHostButThisMachine) {

@@ -1,5 +1,9 @@
 #include "server/api/http.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -32,6 +36,11 @@ bool IsLoopbackV4(std::string_view host) {
   return false;
 }
 
+bool IsNamed(std::string_view name, const HostRules& rules) {
+  return std::any_of(rules.hosts.begin(), rules.hosts.end(),
+                     [&](const std::string& ours) { return EqualsIgnoringCase(name, ours); });
+}
+
 bool IsPort(std::string_view text) {
   return text.size() <= 5 && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -45,10 +54,39 @@ std::string_view Request::Header(std::string_view name) const {
   return {};
 }
 
+bool IsOurHost(std::string_view host, const HostRules& rules) {
+  if (IsLoopbackHost(host)) return true;
+  const size_t close = host.starts_with('[') ? host.find(']') : std::string_view::npos;
+  const size_t colon = close == std::string_view::npos ? host.find(':') : host.find(':', close);
+  if (colon != std::string_view::npos && !IsPort(host.substr(colon + 1))) return false;
+  std::string_view name = host.substr(0, colon);
+  if (IsNamed(name, rules)) return true;
+  if (!rules.beyond_loopback) return false;
+  if (close != std::string_view::npos) name = name.substr(1, close - 1);
+  std::array<unsigned char, 16> address;
+  return ::inet_pton(close == std::string_view::npos ? AF_INET : AF_INET6, std::string(name).c_str(),
+                     address.data()) == 1;
+}
+
+bool IsOfOurPage(const Request& request, const HostRules& rules) {
+  const std::string_view site = request.Header("Sec-Fetch-Site");
+  if (!site.empty() && site != "same-origin" && site != "none") return false;
+  const std::string_view origin = request.Header("Origin");
+  if (origin.empty()) return true;
+  const size_t scheme = origin.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view sender = origin.substr(scheme + 3);
+  // A proxy may have put its own name into Host.
+  return EqualsIgnoringCase(sender, request.Header("Host")) ||
+         IsNamed(sender.substr(0, sender.find(':')), rules);
+}
+
 std::string_view StatusTitle(int status) {
   switch (status) {
     case 400:
       return "Bad Request";
+    case 401:
+      return "Unauthorized";
     case 403:
       return "Forbidden";
     case 404:

@@ -13,6 +13,7 @@ struct Request {
   std::string target;  // "/api/v1/services?x=y", as it came
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string peer{};  // address of the other end, without its port; empty where there is none
 
   // The value of the first such header, or empty. Names compare without case.
   std::string_view Header(std::string_view name) const;
@@ -39,6 +40,17 @@ std::string MediaType(std::string_view content_type);
 // Whether a Host header names this machine itself. Anything else is a name that somebody else's DNS resolves
 // to us.
 bool IsLoopbackHost(std::string_view host);
+
+// Names that this server goes by.
+struct HostRules {
+  bool beyond_loopback = false;    // addresses are good names too: no DNS can make one point elsewhere
+  std::vector<std::string> hosts;  // further names, without port
+};
+bool IsOurHost(std::string_view host, const HostRules& rules);
+
+// Whether a page of ours sent a request that changes something: it says so in Origin or Sec-Fetch-Site, as
+// every browser does; programs send neither.
+bool IsOfOurPage(const Request& request, const HostRules& rules);
 
 // Requests run in one of two groups of threads, so that reading and judging never hold up what workers send.
 enum class Lane : int { kWrite = 0, kRead = 1 };

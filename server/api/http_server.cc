@@ -53,6 +53,9 @@ struct Connection {
   Connection(Socket accepted, std::list<Connection*>& connections)
       : socket(std::move(accepted)), all(connections) {
     place = all.insert(all.end(), this);
+    beast::error_code failed;
+    const tcp::endpoint remote = socket.remote_endpoint(failed);
+    if (!failed) peer = remote.address().to_string();
   }
   ~Connection() { all.erase(place); }
   Connection(const Connection&) = delete;
@@ -69,6 +72,7 @@ struct Connection {
   }
 
   Socket socket;
+  std::string peer;
   beast::flat_buffer buffer;
   SteadyClock::time_point deadline = SteadyClock::time_point::max();
   bool expired = false;
@@ -83,6 +87,11 @@ http::response<http::string_body> MessageOf(Response&& response, unsigned versio
   message.keep_alive(keep_alive);
   message.set(http::field::server, "fieldmark");
   message.set("X-Content-Type-Options", "nosniff");
+  message.set("X-Frame-Options", "DENY");
+  message.set("Referrer-Policy", "no-referrer");
+  message.set("Cross-Origin-Resource-Policy", "same-origin");
+  message.set("Content-Security-Policy",
+              "default-src 'none'; frame-ancestors 'none'");  // the page sets its own
   if (!response.content_type.empty()) message.set(http::field::content_type, response.content_type);
   for (const auto& [name, value] : response.headers) message.set(name, value);
   const bool bodiless = response.status == 204 || response.status == 304;
@@ -91,8 +100,9 @@ http::response<http::string_body> MessageOf(Response&& response, unsigned versio
   return message;
 }
 
-Request RequestOf(http::request<http::string_body>&& message) {
+Request RequestOf(http::request<http::string_body>&& message, const std::string& peer) {
   Request request;
+  request.peer = peer;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
   for (const auto& field : message) {
@@ -102,16 +112,19 @@ Request RequestOf(http::request<http::string_body>&& message) {
   return request;
 }
 
-Result<tcp::endpoint> LoopbackEndpoint(const HttpOptions& options) {
+Result<tcp::endpoint> EndpointOf(const HttpOptions& options) {
   boost::system::error_code failed;
   const auto address =
       asio::ip::make_address(options.address == "localhost" ? "127.0.0.1" : options.address, failed);
-  if (failed || !address.is_loopback()) {
+  if (failed) {
     return Error{
         ErrorCode::kInvalidArgument,
-        "listening on " + options.address +
-            ": not a loopback address, and this server does not yet check who asks; listen on 127.0.0.1 and "
-            "put a proxy that does before it"};
+        "listening on " + options.address + ": it is no address; write one like 127.0.0.1, 0.0.0.0 or ::"};
+  }
+  if (!address.is_loopback() && !options.beyond_loopback) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "listening on " + options.address +
+                     ": not a loopback address, and nobody checks who asks; listen on 127.0.0.1"};
   }
   return tcp::endpoint(address, options.port);
 }
@@ -316,7 +329,7 @@ class HttpServer::Impl {
     const bool head = parser.get().method() == http::verb::head;
     const unsigned version = parser.get().version();
     const bool keep_alive = parser.get().keep_alive();
-    Response response = co_await Dispatch(RequestOf(parser.release()));
+    Response response = co_await Dispatch(RequestOf(parser.release(), connection.peer));
 
     connection.Allow(limits_.write_max);
     auto message = MessageOf(std::move(response), version, head, keep_alive && !closing_);
@@ -418,7 +431,7 @@ HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() { impl_->Stop(); }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpOptions& options, Handler& handler) {
-  const Result<tcp::endpoint> endpoint = LoopbackEndpoint(options);
+  const Result<tcp::endpoint> endpoint = EndpointOf(options);
   if (!endpoint.ok()) return endpoint.error();
   auto impl = std::make_unique<Impl>(options, handler);
   FM_RETURN_IF_ERROR(impl->Listen(*endpoint));

@@ -1,4 +1,4 @@
-// An HTTP/1.1 server on loopback. One thread does all sockets, each lane's threads run the handler; every
+// An HTTP/1.1 server. One thread does all sockets, each lane's threads run the handler; every
 // queue, size, time and number of connections has a limit.
 #pragma once
 
@@ -27,9 +27,10 @@ struct HttpLimits {
 };
 
 struct HttpOptions {
-  std::string address = "127.0.0.1";  // a loopback address, or "localhost"
-  uint16_t port = 3435;               // 0: any free one
-  int write_threads = 8;              // more than cores: they wait for the disk together
+  std::string address = "127.0.0.1";  // "localhost" is good too
+  bool beyond_loopback = false;  // whether another address may be listened on: the handler checks who asks
+  uint16_t port = 3435;          // 0: any free one
+  int write_threads = 8;         // more than cores: they wait for the disk together
   int read_threads = 2;
   HttpLimits limits;
 };
@@ -38,7 +39,7 @@ struct HttpOptions {
 class HttpServer {
  public:
   // Listens at once; serves from here on until Stop. `handler` must outlive the server. kInvalidArgument for
-  // an address that is not loopback, kAlreadyExists for a taken port.
+  // an address that is none, or not loopback without leave; kAlreadyExists for a taken port.
   static Result<std::unique_ptr<HttpServer>> Start(const HttpOptions& options, Handler& handler);
   ~HttpServer();  // as Stop
 

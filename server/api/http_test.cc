@@ -35,5 +35,24 @@ TEST(HttpTest, WritesAProblemThatQuotesWell) {
   EXPECT_EQ(problem.body, R"({"title":"Not Found","status":404,"detail":"looking up \"x\""})");
 }
 
+TEST(HostTest, OurNamesAreLoopbackNamedOnesAndBeyondItAddresses) {
+  const HostRules here{false, {"fieldmark.example.org"}};
+  const HostRules beyond{true, {"fieldmark.example.org"}};
+  for (const char* host :
+       {"localhost:3435", "127.0.0.1", "[::1]:80", "Fieldmark.Example.org", "fieldmark.example.org:443"}) {
+    EXPECT_TRUE(IsOurHost(host, here)) << host;
+    EXPECT_TRUE(IsOurHost(host, beyond)) << host;
+  }
+  for (const char* host : {"10.1.2.3", "10.1.2.3:3435", "[fe80::1]:3435"}) {
+    EXPECT_FALSE(IsOurHost(host, here)) << host;
+    EXPECT_TRUE(IsOurHost(host, beyond)) << host;
+  }
+  for (const char* host : {"", "evil.example", "fieldmark.example.org.evil.example", "10.1.2.3.evil.example",
+                           "localhost.evil.example", "10.1.2.3:x", "[::1"}) {
+    EXPECT_FALSE(IsOurHost(host, here)) << host;
+    EXPECT_FALSE(IsOurHost(host, beyond)) << host;
+  }
+}
+
 }  // namespace
 }  // namespace fieldmark::api

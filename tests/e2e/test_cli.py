@@ -62,7 +62,7 @@ def test_helps() -> None:
         (["serve", "--looks", "soon"], "like 60s, 15m, 1h or 1d"),
         (["serve", "--looks", "1s"], "between 30 s and 24 h"),
         (["serve", "--looks", "1h,15m"], "order them"),
-        (["serve", "--listen", "0.0.0.0"], "not a loopback address"),
+        (["serve", "--listen", "0.0.0.0"], "there are no tokens"),
         (["verdict", "--look", "soon"], "like 60s, 15m, 1h or 1d"),
         (["status", "--url", "ftp://x"], "http://host:port"),
         (["status", "--url", "nonsense"], "http://host:port"),

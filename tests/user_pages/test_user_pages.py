@@ -106,5 +106,9 @@ def test_the_page_on_the_server_shows_where_settings_are_from(tmp_path):
     assert "keep_days = 300  # environment FIELDMARK_SERVE_KEEP_DAYS" in output
     assert "looks = ['15m', '1h', '4h', '24h']  # fieldmark.toml, line 3" in output
     assert "connections_max = 1000  # flag --connections-max" in output
+    assert len(re.findall(r"^fm_[0-9a-f]{8}_\S{43}$", output, re.MULTILINE)) == 2
+    assert "writes for orders in production" in output
+    assert "reads everything" in output
+    assert "hosts = ['fieldmark.example.org']  # flag --hosts" in output
     assert "there is no setting prot; did you mean port" in output
     assert "exit status 2" in output

@@ -30,7 +30,7 @@ test("names stand percent-encoded in the path and in the query", async () => {
 
 test.for([
   [404, { title: "Not found", status: 404, detail: "looked for it" }, "missing", "looked for it"],
-  [401, { title: "Token", status: 401, detail: "a token is needed" }, "refused", "a token is needed"],
+  [401, { title: "Token", status: 401, detail: "a token is needed" }, "unknown", "a token is needed"],
   [403, "<html>", "refused", "/x answered 403"],
   [500, "", "broken", "/x answered 500"],
   [503, { detail: 3 }, "broken", "/x answered 503"],

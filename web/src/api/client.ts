@@ -5,7 +5,8 @@ export type FailureKind =
   | "away" // no answer: the network, or nothing listens
   | "slow" // no answer within the time limit
   | "missing" // 404: the server does not know this service, or this signal
-  | "refused" // 401, 403: a token is needed
+  | "unknown" // 401: a token is needed
+  | "refused" // 403: not with this one
   | "broken"; // any other answer that is not the one of the contract
 
 export class ApiFailure extends Error {
@@ -25,6 +26,8 @@ export interface Api {
   services(abort: AbortSignal): Promise<ServiceList>;
   status(service: string, environment: string, abort: AbortSignal): Promise<Status>;
   series(service: string, environment: string, query: SeriesQuery, abort: AbortSignal): Promise<SeriesReply>;
+  // Opens a session, which the browser keeps in a cookie that no script sees.
+  logIn(token: string): Promise<void>;
 }
 
 export const httpApi: Api = {
@@ -34,6 +37,18 @@ export const httpApi: Api = {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
     return getJson(`${servicePath(service, environment)}/series?${parameters}`, abort);
+  },
+  logIn: async (token) => {
+    const path = "/api/v1/session";
+    const response = await fetch(path, {
+      method: "POST",
+      signal: AbortSignal.timeout(TIME_LIMIT_MS),
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token }),
+    }).catch(() => {
+      throw new ApiFailure("away", "nothing answers at the server's address");
+    });
+    if (!response.ok) throw await failureOf(response, path);
   },
 };
 
@@ -72,7 +87,8 @@ async function failureOf(response: Response, path: string): Promise<ApiFailure> 
   const detail = await problemDetail(response);
   const text = detail ?? `${path} answered ${response.status}`;
   if (response.status === 404) return new ApiFailure("missing", text);
-  if (response.status === 401 || response.status === 403) return new ApiFailure("refused", text);
+  if (response.status === 401) return new ApiFailure("unknown", text);
+  if (response.status === 403) return new ApiFailure("refused", text);
   return new ApiFailure("broken", text);
 }
 

@@ -1,21 +1,39 @@
 // Says that what is shown is not fresh, since when, and when the page tries again.
 import type { JSX } from "preact";
 
+import type { Api } from "../api/client";
 import { ticks } from "../models/clock";
 import { formatAge, formatDuration } from "../models/format";
 import type { Poller } from "../models/poller";
+import { TokenForm } from "./TokenForm";
 
 const WORDS = {
   away: "The server is not answering",
   slow: "The server is not answering in time",
+  unknown: "The server does not know who asks",
   refused: "The server does not let this page in",
   broken: "The server answered with an error",
   missing: "The server does not know this address",
 } as const;
 
-export function ConnectionBanner({ poller }: { poller: Poller<unknown> }): JSX.Element | null {
+interface ConnectionBannerProps {
+  poller: Poller<unknown>;
+  api: Pick<Api, "logIn">;
+}
+
+export function ConnectionBanner({ poller, api }: ConnectionBannerProps): JSX.Element | null {
   const failure = poller.failure.value;
   if (!failure) return null;
+  if (failure.kind === "unknown") {
+    return (
+      <section class="away-banner" aria-label="Log in">
+        <p>
+          <b>This server lets in only who shows a token.</b>
+        </p>
+        <TokenForm api={api} onDone={poller.tryNow} />
+      </section>
+    );
+  }
   const now = ticks.value;
   const received = poller.receivedAt.value;
   const next = poller.nextTryAt.value;

@@ -28,6 +28,7 @@ export function rangeFor(status: Status): number {
 export type ChartState = { state: "loading" } | { state: "ready"; chart: ChartData } | { state: "none"; reason: string };
 
 export interface ServiceModel {
+  readonly api: Api;
   readonly service: string;
   readonly environment: string;
   readonly status: Poller<Status>;
@@ -122,6 +123,7 @@ export function createServiceModel(service: string, environment: string, api: Ap
 
   let dispose: (() => void)[] = [];
   return {
+    api,
     service,
     environment,
     status,

@@ -7,6 +7,7 @@ import { serverClock, staleness } from "./clock";
 import { type Poller, createPoller } from "./poller";
 
 export interface ServicesModel {
+  readonly api: Api;
   readonly list: Poller<ServiceList>;
   readonly now: ReadonlySignal<number | null>;
   readonly stale: ReadonlySignal<boolean>;
@@ -18,6 +19,7 @@ export function createServicesModel(api: Api = httpApi): ServicesModel {
   const serverTime = computed(() => list.data.value?.server_time ?? null);
   const now = serverClock(serverTime, list.receivedAt);
   return {
+    api,
     list,
     now,
     stale: staleness(list.failure, list.receivedAt),

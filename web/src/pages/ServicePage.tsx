@@ -71,7 +71,7 @@ export function ServiceScreen({ model }: { model: ServiceModel }): JSX.Element {
         Skip to the charts
       </a>
       {header}
-      <ConnectionBanner poller={model.status} />
+      <ConnectionBanner poller={model.status} api={model.api} />
       <NoticeBanner notices={status?.notices ?? []} />
       <main class={stale ? "service stale" : "service"}>
         {status && now !== null ? <Screen model={model} status={status} now={now} /> : !failure && <p class="loading">Loading…</p>}

@@ -34,7 +34,7 @@ export function ServicesScreen({ model }: { model: ServicesModel }): JSX.Element
   return (
     <div class="page">
       <PageHeader aside={now !== null && <span class="clock">{formatClock(new Date(now).toISOString(), now)} UTC</span>} />
-      <ConnectionBanner poller={model.list} />
+      <ConnectionBanner poller={model.list} api={model.api} />
       <NoticeBanner notices={list?.notices ?? []} />
       <main class={model.stale.value ? "stale" : ""}>
         {list === null && model.list.failure.value === null && <p class="loading">Loading…</p>}

@@ -97,6 +97,30 @@ test("what is wrong with the server itself stands above everything", async () =>
   expect(text('[role="alert"]')).toContain("2 stored rows are damaged");
 });
 
+test("whoever is not known is asked for a token, and let in with the right one", async () => {
+  const entered = async (token: string): Promise<void> => {
+    const input = root.querySelector<HTMLInputElement>('input[name="token"]');
+    if (input === null) throw new Error("no token is asked for");
+    await act(() => {
+      input.value = token;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    await act(async () => {
+      root.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+      await vi.advanceTimersByTimeAsync(0);
+    });
+    await settle();
+  };
+  api.token = "fm_right";
+  await showServices();
+  expect(root.querySelectorAll(".service-rows li")).toHaveLength(0);
+  await entered("fm_wrong");
+  expect(text('[role="alert"]')).toContain("Not let in: it is not one of this server's");
+  await entered("fm_right");
+  expect(root.querySelectorAll("form")).toHaveLength(0);
+  expect(root.querySelectorAll(".service-rows li").length).toBeGreaterThan(0);
+});
+
 test("ages grow while nothing new comes", async () => {
   await showService();
   api.away = true;
