@@ -163,6 +163,10 @@ class DocumentInput {
 
   uint64_t documents() const { return documents_; }
   const std::string& first_problem() const { return first_problem_; }
+  const char* advice() const {
+    return first_is_too_large_ ? "give what is in it as documents, one a line: the items of its array, say"
+                               : "give JSON, JSON lines or an array of documents";
+  }
   SavedProfile Take() { return profiler_.Take(); }
 
  private:
@@ -181,6 +185,7 @@ class DocumentInput {
       ++documents_;
     } else if (first_problem_.empty()) {
       first_problem_ = ProblemText(kind, at, splitter_.form(), outside);
+      first_is_too_large_ = kind == Malformed::kTooLarge;
     }
   }
 
@@ -189,6 +194,7 @@ class DocumentInput {
   DocumentSplitter::Visit visit_ = [this](const DocumentPiece& piece) { Visit(piece); };
   uint64_t documents_ = 0;
   std::string first_problem_;
+  bool first_is_too_large_ = false;
   const UnixMs opened_at_ = Now();  // one moment for all, so that the order of documents does not matter
 };
 
@@ -252,9 +258,9 @@ Result<LoadedProfile> LoadDocuments(const std::string& path, const Opened& opene
   }
   input.Finish();
   if (input.documents() == 0 && !input.first_problem().empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "reading " + NameOf(path) + ": expected JSON documents, found none: " +
-                     input.first_problem() + "; give JSON, JSON lines or an array of documents"};
+    return Error{ErrorCode::kInvalidArgument, "reading " + NameOf(path) +
+                                                  ": expected JSON documents, found none: " +
+                                                  input.first_problem() + "; " + input.advice()};
   }
   LoadedProfile loaded{path, input.Take(), false, ""};
   if (!input.first_problem().empty()) loaded.first_problem = NameOf(path) + ": " + input.first_problem();

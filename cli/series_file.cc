@@ -299,8 +299,8 @@ Result<int64_t> ParseTime(std::string_view text) {
   int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   constexpr int64_t kSecondsMax = 1'000'000'000'000;
-  if (!text.empty() && error == std::errc() && end == text.data() + text.size() &&
-      seconds >= -kSecondsMax && seconds <= kSecondsMax) {
+  if (!text.empty() && error == std::errc() && end == text.data() + text.size() && seconds >= -kSecondsMax &&
+      seconds <= kSecondsMax) {
     return seconds;
   }
 

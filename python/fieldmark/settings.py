@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fieldmark import _core
 from fieldmark.filters import is_pattern
 
 URL_DEFAULT = "http://127.0.0.1:3435"
 ENVIRONMENT_DEFAULT = "production"
 NAME_BYTES_MAX = 200  # of a service, an environment or a version, in UTF-8, as the server takes them
+
+# A field as findings name it (the recorder reads the same): a path, perhaps behind the bodies that it is of.
+_STEP = r"""(?:\{\}|"(?:[^"\\]|\\.)*"|[^.\[\]{}"\x00-\x20\x7f]+)(?:\[\])*"""
+_REVEALED = re.compile(rf"(?:.+ (?:request|response (?:[1-5]xx|none|other)) )?(?:{_STEP}|(?:\[\])+)(?:\.{_STEP})*")
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -148,13 +151,15 @@ def _routes(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
 def _reveal(value: str | Iterable[str]) -> tuple[str, ...]:
     """Of a text, the fields between commas."""
     listed = value.split(",") if isinstance(value, str) else list(value)
-    try:
-        found = tuple(field.strip() for field in listed if field.strip())
-        _core.check_reveal(found)
-    except (AttributeError, TypeError):
-        raise SettingsError("reading settings: reveal= is no list of fields; write it like ['order.status']") from None
-    except ValueError as error:
-        raise SettingsError(f"reading settings: FIELDMARK_REVEAL (or reveal=): {error}") from None
+    if not all(isinstance(field, str) for field in listed):
+        raise SettingsError("reading settings: reveal= is no list of fields; write it like ['order.status']")
+    found = tuple(field.strip() for field in listed if field.strip())
+    for path in found:
+        if not _REVEALED.fullmatch(path):
+            raise SettingsError(
+                f"reading settings: FIELDMARK_REVEAL (or reveal=): '{path}' names no field; write it as findings do, "
+                "like customer.country or POST /orders request customer.country"
+            )
     return found
 
 

@@ -97,8 +97,6 @@ void BindRecorder(nb::module_& module) {
   module.attr("BODY_BYTES_MAX") = Limits{}.body_bytes_max;
 
   module.attr("HELD_BYTES_MAX") = worker::kHeldBytesMax;
-  module.def(
-      "check_reveal", [](const std::vector<std::string>& reveal) { RevealsOf(reveal); }, "reveal"_a);
 
   const nb::bytes none("", 0);
   nb::class_<Recorder>(module, "Recorder")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fieldmark import _core
 from fieldmark.filters import Filter
 from fieldmark.settings import Settings, SettingsError, resolve, service_name
 
@@ -67,12 +68,44 @@ def test_a_setting_that_cannot_be_meant_is_named_without_its_value(environ: dict
     assert next(iter(environ.values())) not in str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", ["POST /orders customer.country", "a..b", "items[0]"])
-def test_a_field_to_reveal_that_is_none_is_named(wrong: str) -> None:
-    for settings in ({"environ": {"FIELDMARK_REVEAL": f"status,{wrong}"}}, {"environ": {}, "reveal": [wrong]}):
+@pytest.mark.parametrize(
+    ("listed", "is_field"),
+    [
+        ("status", True),
+        ("customer.country", True),
+        ("items[].price", True),
+        ("[].a", True),
+        ("[]", True),
+        ("prices.{}.amount", True),
+        ('"odd name".b', True),
+        ('"a \\" quote"', True),
+        ("POST /orders request customer.country", True),
+        ("GET /o/{id} response 2xx items[][].a", True),
+        ('GET /o request "a request b"', True),
+        ("POST /orders customer.country", False),
+        ("POST /orders request", False),
+        (" request a", False),
+        ("GET /a response 6xx b", False),
+        ("a..b", False),
+        (".a", False),
+        ("a.", False),
+        ("items[0]", False),
+        ("a[]b", False),
+        ('"a', False),
+        ("a b", False),
+    ],
+)
+def test_a_field_to_reveal_is_what_the_recorder_takes_for_one(listed: str, is_field: bool) -> None:
+    if is_field:
+        assert resolve({"FIELDMARK_REVEAL": f"status,{listed}"}).reveal == ("status", listed)
+        _core.Recorder(reveal=[listed])
+        return
+    for environ, arguments in [({"FIELDMARK_REVEAL": f"status,{listed}"}, {}), ({}, {"reveal": [listed]})]:
         with pytest.raises(SettingsError, match="FIELDMARK_REVEAL") as caught:
-            resolve(**settings)  # type: ignore[arg-type]
-        assert f"'{wrong}' names no field" in str(caught.value)
+            resolve(environ, **arguments)  # type: ignore[arg-type]
+        assert f"'{listed.strip()}' names no field" in str(caught.value)
+    with pytest.raises(ValueError, match="names no field"):
+        _core.Recorder(reveal=[listed])
 
 
 def test_secrets_do_not_show_in_representations() -> None:

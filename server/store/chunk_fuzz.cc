@@ -1,6 +1,6 @@
-// Any bytes: what a chunk's codec unpacks is in order, and packs to what unpacks the same. An input that begins like a chunk is
-// one as it stands; any other is an unpacked one behind its first byte, since a fuzzer does not find its way
-// through zstd.
+// Any bytes: what a chunk's codec unpacks is in order, and packs to what unpacks the same. An input that
+// begins like a chunk is one as it stands; any other is an unpacked one behind its first byte, since a fuzzer
+// does not find its way through zstd.
 #include <zstd.h>
 
 #include <algorithm>

@@ -110,7 +110,10 @@ Status PrepareSchema(Connection& connection) {
                      ", this one reads up to " + std::to_string(kSchemaVersion) +
                      "); run that release or a later one, or choose another data folder"};
   }
-  return CheckPages(connection);
+  FM_RETURN_IF_ERROR(CheckPages(connection));
+  // The tables are the same in both; what is written into them from now on, version 1 cannot read.
+  if (*version == kSchemaVersion) return {};
+  return connection.RunScript(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
 }
 
 }  // namespace fieldmark::store

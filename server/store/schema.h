@@ -5,11 +5,11 @@
 
 namespace fieldmark::store {
 
-inline constexpr int64_t kSchemaVersion = 1;
+inline constexpr int64_t kSchemaVersion = 2;
 
 // Creates the tables in an empty database, or checks that they are ours, whole, and of a version that this
 // build reads: kDataLoss when damaged, kFailedPrecondition when another program's or newer. Changes nothing
-// then.
+// then; of an earlier version it becomes one of this.
 Status PrepareSchema(Connection& connection);
 
 }  // namespace fieldmark::store

@@ -235,6 +235,14 @@ TEST(SqliteStoreTest, AFileOfANewerReleaseIsRefused) {
   EXPECT_EQ(Documents(*MustOpen(folder.path())), 1000u);
 }
 
+TEST(SqliteStoreTest, AFileOfAnEarlierReleaseIsOpenedAndIsThenOfThisOne) {
+  TemporaryFolder folder;
+  Fill(folder.path());
+  Execute(FileIn(folder), "PRAGMA user_version = 1");
+  EXPECT_EQ(Documents(*MustOpen(folder.path())), 1000u);
+  EXPECT_EQ(NumberFrom(FileIn(folder), "PRAGMA user_version"), 2);
+}
+
 TEST(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefused) {
   TemporaryFolder folder;
   WriteBytes(FileIn(folder), "");

@@ -269,6 +269,25 @@ def test_memory_does_not_grow_with_the_file() -> None:
     assert peak < 64 * 1024, f"{peak} kB at 100 MiB"
 
 
+def test_a_document_beyond_the_limit_is_told_and_takes_no_memory() -> None:
+    process = subprocess.Popen([BINARY, "profile", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None and process.stderr is not None
+    process.stdin.write(b'{"items": [0')
+    for _ in range(100):
+        process.stdin.write(b", 123456" * 2**17)
+    peak = next(
+        int(row.split()[1])
+        for row in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        if row.startswith("VmHWM")
+    )
+    process.stdin.write(b"]}")
+    process.stdin.close()
+    told = process.stderr.read().decode()
+    assert process.wait(SECONDS_MAX) == 2
+    assert "a document of more than 16 MiB at byte 0; give what is in it as documents, one a line" in told
+    assert peak < 64 * 1024, f"{peak} kB at 100 MiB"
+
+
 def test_progress_is_for_terminals(folder: Path) -> None:
     """The input goes on until the first line of progress is there."""
     primary, secondary = pty.openpty()
