@@ -22,16 +22,16 @@ REPLY = json.dumps(
 
 class Sink(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    batches: list[bytes] = []  # noqa: RUF012
+    found = {"requests": 0, "documents": 0}  # noqa: RUF012
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if body.startswith(b"FMBT"):
-            self.batches.append(body)
+            count(body, self.found)
         self._answer(REPLY)
 
     def do_GET(self) -> None:
-        self._answer(json.dumps(counts(self.batches)).encode())
+        self._answer(json.dumps(self.found).encode())
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
@@ -43,14 +43,11 @@ class Sink(BaseHTTPRequestHandler):
         pass
 
 
-def counts(batches: list[bytes]) -> dict[str, int]:
-    found = {"requests": 0, "documents": 0}
-    for batch in batches:
-        for subjects in _core.read_batch(batch)["minutes"].values():  # type: ignore[attr-defined]
-            for subject in subjects.values():
-                found["requests"] += sum(subject.get("request", {}).get("by_status", {}).values())
-                found["documents"] += subject.get("body", {}).get("documents", 0)
-    return found
+def count(batch: bytes, found: dict[str, int]) -> None:
+    for subjects in _core.read_batch(batch)["minutes"].values():  # type: ignore[attr-defined]
+        for subject in subjects.values():
+            found["requests"] += sum(subject.get("request", {}).get("by_status", {}).values())
+            found["documents"] += subject.get("body", {}).get("documents", 0)
 
 
 if __name__ == "__main__":
