@@ -297,6 +297,7 @@ class Remarker {
         {counts.duplicate_keys, counts.seen, "of its objects hold the key again; the first was profiled"},
         {counts.folded, counts.objects, "of its objects hold keys that are data or too many, shown as {}"},
         {counts.cut, counts.cut, "of what is below it was not profiled: too deep, or too many fields"},
+        {counts.limited, counts.limited, "values were counted only: out of memory for more"},
     };
     for (const Oddity& oddity : oddities) {
       if (oddity.count == 0) continue;
@@ -362,7 +363,8 @@ json::object CountsJson(const FieldCounts& counts) {
                                                        {"duplicate_keys", counts.duplicate_keys},
                                                        {"invalid_utf8", counts.invalid_utf8},
                                                        {"folded", counts.folded},
-                                                       {"cut", counts.cut}};
+                                                       {"cut", counts.cut},
+                                                       {"limited", counts.limited}};
   for (const auto& [name, count] : oddities) {
     if (count > 0) odd[name] = count;
   }

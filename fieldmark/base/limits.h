@@ -13,6 +13,9 @@ struct Limits {
   size_t depth_max = 32;                // nesting of a document
   size_t body_bytes_max = 1u << 20;     // a larger body is counted, not profiled
   size_t string_bytes_max = 64u << 10;  // longer strings are measured whole, hashed by their beginning
+  // Of what is recorded and not yet drained, of the names, and of the readers. With a backlog and a batch on
+  // its way (bucket/outbox.h) a worker stays below 32 MiB.
+  size_t memory_bytes_max = 16u << 20;
 };
 
 }  // namespace fieldmark

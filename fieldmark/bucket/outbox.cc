@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "fieldmark/base/count.h"
+
 namespace fieldmark::bucket {
 namespace {
 
@@ -26,7 +28,7 @@ Buckets Coarsened(Buckets buckets, Minute step) {
   Buckets coarse;
   for (auto& [minute, bucket] : buckets) {
     const auto [at, is_new] = coarse.try_emplace(StretchStart(minute, step), std::move(bucket));
-    if (!is_new) MergeBucket(at->second, bucket);
+    if (!is_new) AbsorbBucket(at->second, std::move(bucket));
   }
   return coarse;
 }
@@ -54,6 +56,35 @@ void DropHashed(Buckets& buckets) {
   for (auto& [minute, bucket] : buckets) {
     for (auto& [name, subject] : bucket) {
       if (subject.body) subject.body->DropHashed();
+    }
+  }
+}
+
+// Every value of the field is one that a sketch does not know, from now on.
+void CountAsLimited(profile::FieldCounts& counts) {
+  counts.limited = AddSaturating(AddSaturating(counts.integers, counts.floats), counts.strings);
+}
+
+void LetHashedGo(Buckets& buckets) {
+  for (auto& [minute, bucket] : buckets) {
+    for (auto& [name, subject] : bucket) {
+      if (!subject.body) continue;
+      for (auto& [path, field] : subject.body->fields) {
+        if (!field.categories.empty()) CountAsLimited(field.counts);
+      }
+      subject.body->DropHashed();
+    }
+  }
+}
+
+void LetDistributionsGo(Buckets& buckets) {
+  for (auto& [minute, bucket] : buckets) {
+    for (auto& [name, subject] : bucket) {
+      if (!subject.body) continue;
+      for (auto& [path, field] : subject.body->fields) {
+        CountAsLimited(field.counts);
+        field.numbers = field.string_bytes = field.array_items = field.age_ms = {};
+      }
     }
   }
 }
@@ -144,7 +175,7 @@ void Outbox::MergePending(Buckets buckets, uint64_t hash_key_id) {
   if (pending_.empty()) {
     pending_ = std::move(buckets);
   } else {
-    MergeBuckets(pending_, buckets);
+    AbsorbBuckets(pending_, std::move(buckets));
   }
   CoarsenPending();
 }
@@ -153,6 +184,10 @@ void Outbox::CoarsenPending() {
   for (const Minute step : kCoarserSteps) {
     if (pending_.size() < 2 || MemoryBytes(pending_) <= options_.pending_bytes_max) return;
     pending_ = Coarsened(std::exchange(pending_, {}), step);
+  }
+  for (const auto let_go : {LetHashedGo, LetDistributionsGo}) {
+    if (MemoryBytes(pending_) <= options_.memory_bytes_max) return;
+    let_go(pending_);
   }
 }
 
@@ -164,7 +199,8 @@ std::optional<Outbox::Frozen> Outbox::Freeze(UnixMs now) {
     frozen_->header.sequence = next_sequence_++;
     frozen_->header.sent_at_unix_ms = now;
     frozen_->header.hash_key_id = pending_key_id_;
-    frozen_->buckets = TakeFront(pending_, batch_memory_max_, options_.minutes_max);
+    frozen_->buckets =
+        TakeFront(pending_, std::min(batch_memory_max_, options_.memory_bytes_max), options_.minutes_max);
     frozen_memory_ = MemoryBytes(frozen_->buckets);
     frozen_bytes_ = EncodeBatch(*frozen_, format_);
     while (frozen_bytes_.size() > options_.frozen_bytes_max) {

@@ -17,6 +17,8 @@ struct OutboxOptions {
       4u << 20;  // memory of the backlog, from where on it coarsens; 4 MiB: days of a busy worker
   size_t frozen_bytes_max = 1u << 20;  // of a batch, packed; only what cannot be divided is larger
   size_t minutes_max = SIZE_MAX;       // in one batch
+  // Memory of a batch, and of a backlog of days, from where on it lets summaries go: hostile data's alone.
+  size_t memory_bytes_max = 6u << 20;
 };
 
 class Outbox {
@@ -26,7 +28,9 @@ class Outbox {
   explicit Outbox(BatchHeader identity, const OutboxOptions& options = {});
 
   // Merges what was recorded. Beyond `pending_bytes_max` the backlog coarsens: minutes become five minutes,
-  // hours, days (recorded under the first minute of the stretch); no count is dropped. Hashed summaries
+  // hours, days (recorded under the first minute of the stretch); if that is not enough, beyond
+  // `memory_bytes_max`, hashed summaries and then distributions of fields are let go, their values counted in
+  // `limited`. No count is dropped. Hashed summaries
   // compare under one key only: when the key changes, those waiting under the former one are let go.
   void Add(Buckets buckets, uint64_t hash_key_id);
 

@@ -15,6 +15,7 @@
 
 #include "fieldmark/json/document.h"
 #include "fieldmark/profile/profiler.h"
+#include "fieldmark/profile/waiting_bodies.h"
 
 namespace fieldmark::bucket {
 namespace {
@@ -23,6 +24,14 @@ namespace {
 // application has.
 constexpr size_t kKindsMax = 256;
 constexpr std::string_view kOther = "(other)";
+
+// What a name takes in a map and its string beside its characters: an estimate.
+constexpr size_t kBodyNameBytes = 64;
+
+// A body of this size is read however little memory is left: a reader has as much at once.
+constexpr size_t kAlwaysReadBytes = 4096;
+// A reader that took more for a large body gives it back with the next drain.
+constexpr size_t kReaderBytesKept = 1u << 20;
 
 // A request's time is spread back over so many minutes at the most; what is older stays in the last of them.
 constexpr int64_t kBusyMinutesMax = 60;
@@ -66,6 +75,7 @@ uint64_t Microseconds(double milliseconds) {
 struct BodySubject {
   std::string name;
   std::optional<profile::Profiler> profiler;  // made for the first document
+  profile::WaitingBodies waiting;             // of the minute it last saw
   Minute minute = 0;
   BodySummary* current = nullptr;
 };
@@ -81,9 +91,17 @@ struct Route {
 }  // namespace
 
 struct Recorder::State {
-  explicit State(const Limits& limits_in, std::optional<HashKey> key_in)
-      : limits(limits_in), key(key_in), reader(limits_in) {}
+  State(const Limits& limits_in, std::optional<HashKey> key_in, std::shared_ptr<MemoryAccount> account_in)
+      : account(account_in != nullptr ? std::move(account_in)
+                                      : std::make_shared<MemoryAccount>(limits_in.memory_bytes_max)),
+        limits(limits_in),
+        key(key_in),
+        reader(limits_in) {}
+  ~State() { account->Change(memory, 0); }
 
+  std::shared_ptr<MemoryAccount> account;  // outlives the profilers, which change it
+  size_t memory = 0;                       // that is accounted for here
+  size_t moved_memory = 0;                 // of that: of fields in `buckets`
   Limits limits;
   std::optional<HashKey> key;
   json::Reader reader;
@@ -131,18 +149,26 @@ struct Recorder::State {
     return watch ? *watch : watch.emplace();
   }
 
-  bool Full() const { return routes.size() + other_subjects.size() >= limits.subjects_max; }
+  bool Full() const {
+    return routes.size() + other_subjects.size() >= limits.subjects_max || account->room() < Room::kNames;
+  }
+
+  void Account(size_t before, size_t after) {
+    memory += after - before;
+    account->Change(before, after);
+  }
 
   // The route of that name, or the one that stands for all without a name.
   Route& RouteOf(std::string_view name, Minute minute, uint64_t times) {
     const auto found = routes.find(name);
     if (found != routes.end()) return found->second;
-    if (name != kOther && Full()) {
+    if (name != kOther && Full()) {  // one of that name there always is
       Watch(minute).folded_subjects += times;
       return RouteOf(kOther, minute, times);
     }
     Route& route = routes[std::string(name)];
     route.name = name;
+    Account(0, sizeof(Route) + 2 * name.size() + kStatusClasses.size() * (name.size() + kBodyNameBytes));
     route.request.name = route.name + " request";
     for (size_t i = 0; i < kStatusClasses.size(); ++i) {
       route.responses[i].name = route.name + " response " + std::string(kStatusClasses[i]);
@@ -158,17 +184,24 @@ struct Recorder::State {
       return kOther;
     }
     other_subjects.emplace(name);
+    Account(0, sizeof(std::string) + name.size() + kBodyNameBytes);
     return name;
   }
 
   void MoveFields(BodySubject& subject) {
+    Settle(subject);
     if (subject.current == nullptr || !subject.profiler || subject.profiler->empty()) return;
     profile::Fields fields = subject.profiler->TakeConcealed();
-    if (subject.current->fields.empty()) {
-      subject.current->fields = std::move(fields);
+    profile::Fields& into = subject.current->fields;
+    const size_t before = MemoryBytes(into);
+    if (into.empty()) {
+      into = std::move(fields);
     } else {
-      profile::MergeFields(subject.current->fields, fields);
+      profile::MergeFields(into, fields);
     }
+    const size_t after = MemoryBytes(into);
+    Account(before, after);
+    moved_memory += after - before;
   }
 
   BodySummary& BodyAt(BodySubject& subject, Minute minute) {
@@ -199,13 +232,42 @@ struct Recorder::State {
       case BodyState::kCaptured:
         break;
     }
-    const json::Document document = reader.Read(body.bytes);
+    if (Waits(subject, body.bytes, ended_at, times)) return;
+    Settle(subject);
+    if (!Waits(subject, body.bytes, ended_at, times)) Profile(subject, body.bytes, ended_at, times);
+  }
+
+  // Whether the body is one that waits for others, and has room to.
+  bool Waits(BodySubject& subject, std::string_view body, UnixMs ended_at, uint64_t times) {
+    const size_t before = subject.waiting.heap_bytes();
+    const bool waits = account->room() >= Room::kSketches && subject.waiting.Add(body, ended_at, times);
+    if (subject.waiting.heap_bytes() != before) Account(before, subject.waiting.heap_bytes());
+    return waits;
+  }
+
+  // Profiles the bodies that wait.
+  void Settle(BodySubject& subject) {
+    subject.waiting.Settle([&](std::string_view body, UnixMs ended_at, uint64_t times) {
+      Profile(subject, body, ended_at, times);
+    });
+  }
+
+  void Profile(BodySubject& subject, std::string_view body, UnixMs ended_at, uint64_t times) {
+    BodySummary& summary = *subject.current;
+    const size_t reader_bytes = reader.heap_bytes();
+    if (json::kReaderBytesPerByte * body.size() > reader_bytes + account->bytes_left() &&
+        body.size() <= limits.body_bytes_max && body.size() > kAlwaysReadBytes) {
+      summary.not_captured += times;
+      return;
+    }
+    const json::Document document = reader.Read(body);
+    if (reader.heap_bytes() != reader_bytes) Account(reader_bytes, reader.heap_bytes());
     if (document.malformed != json::Malformed::kNone) {
       summary.malformed[static_cast<size_t>(document.malformed)] += times;
       return;
     }
     summary.documents += times;
-    if (!subject.profiler) subject.profiler.emplace(limits, key, DeclarationsOf(subject.name));
+    if (!subject.profiler) subject.profiler.emplace(limits, key, DeclarationsOf(subject.name), account.get());
     subject.profiler->Observe(document, times, ended_at);
   }
 
@@ -233,8 +295,8 @@ struct Recorder::State {
   }
 };
 
-Recorder::Recorder(const Limits& limits, std::optional<HashKey> key)
-    : state_(std::make_unique<State>(limits, key)) {}
+Recorder::Recorder(const Limits& limits, std::optional<HashKey> key, std::shared_ptr<MemoryAccount> account)
+    : state_(std::make_unique<State>(limits, key, std::move(account))) {}
 Recorder::~Recorder() = default;
 
 void Recorder::Record(const RequestEvent& event) {
@@ -309,6 +371,8 @@ void Recorder::CountDropped(UnixMs at_unix_ms, uint64_t times) {
 
 bool Recorder::Declare(std::string_view subject, std::string_view path, profile::FieldKind kind) {
   State& state = *state_;
+  // What waits came before the declaration.
+  state.ForEachBody([&](BodySubject& body) { state.Settle(body); });
   state.declared.push_back({std::string(subject), std::string(path), kind});
   std::shared_ptr<const profile::Declarations> everywhere = state.everywhere;
   auto of_subject = state.of_subject;
@@ -351,6 +415,8 @@ void Recorder::SetHashKey(const HashKey& key) {
   state.key = key;
 }
 
+const MemoryAccount& Recorder::memory() const { return *state_->account; }
+
 uint64_t Recorder::hash_key_id() const { return state_->key ? state_->key->Id() : 0; }
 
 Buckets Recorder::Drain() {
@@ -361,6 +427,11 @@ Buckets Recorder::Drain() {
   });
   for (auto& [name, route] : state.routes) route.current = nullptr;
   Buckets drained = std::exchange(state.buckets, {});
+  state.Account(std::exchange(state.moved_memory, 0), 0);
+  if (const size_t bytes = state.reader.heap_bytes(); bytes > kReaderBytesKept) {
+    state.reader.Release();
+    state.Account(bytes, 0);
+  }
   for (auto& [minute, bucket] : drained) {
     for (auto& [name, subject] : bucket) {
       if (subject.body) subject.body->SetHashKeyId(hash_key_id());

@@ -9,6 +9,7 @@
 
 #include "fieldmark/base/hash.h"
 #include "fieldmark/base/limits.h"
+#include "fieldmark/base/memory_account.h"
 #include "fieldmark/base/time.h"
 #include "fieldmark/bucket/summary.h"
 #include "fieldmark/profile/declarations.h"
@@ -21,7 +22,7 @@ enum class BodyState : uint8_t {
   kCaptured = 1,  // `bytes` is the whole body
   kNotJson = 2,
   kCompressed = 3,
-  kNotCaptured = 4,  // streamed past the limit, or cut off
+  kNotCaptured = 4,  // streamed past the limit, cut off, or no memory to read it
 };
 
 struct Body {
@@ -54,7 +55,12 @@ struct BodyEvent {
 
 class Recorder {
  public:
-  explicit Recorder(const Limits& limits = {}, std::optional<HashKey> key = std::nullopt);
+  // `account`: where several recorders share their memory; null: limits.memory_bytes_max for this one. For
+  // want of memory there are no new subjects and fields, then no new hashed summaries, then values are
+  // counted only (profile::FieldCounts::limited) and bodies that the reader has no room for are as if not
+  // captured.
+  explicit Recorder(const Limits& limits = {}, std::optional<HashKey> key = std::nullopt,
+                    std::shared_ptr<MemoryAccount> account = nullptr);
   ~Recorder();
 
   void Record(const RequestEvent& event);
@@ -78,6 +84,7 @@ class Recorder {
   // hashed under the former key is let go.
   void SetHashKey(const HashKey& key);
   uint64_t hash_key_id() const;  // 0 without a key
+  const MemoryAccount& memory() const;
 
   // Everything since the last call, concealed but for the fields that are revealed.
   Buckets Drain();

@@ -40,16 +40,6 @@ size_t HeapBytes(const EventCounts& counts) {
   return bytes;
 }
 
-size_t HeapBytes(const profile::Fields& fields) {
-  size_t bytes = 0;
-  for (const auto& [path, field] : fields) {
-    bytes += kNodeBytes + sizeof path + path.capacity() + sizeof field + field.numbers.heap_bytes() +
-             field.string_bytes.heap_bytes() + field.array_items.heap_bytes() + field.age_ms.heap_bytes() +
-             field.categories.heap_bytes() + field.texts.heap_bytes();
-  }
-  return bytes;
-}
-
 }  // namespace
 
 uint64_t RequestSummary::count() const {
@@ -125,6 +115,28 @@ void MergeBuckets(Buckets& into, const Buckets& from) {
   for (const auto& [minute, bucket] : from) MergeBucket(into[minute], bucket);
 }
 
+void AbsorbBucket(Bucket& into, Bucket from) {
+  while (!from.empty()) {
+    const auto result = into.insert(from.extract(from.begin()));
+    if (!result.inserted) result.position->second.Merge(result.node.mapped());
+  }
+}
+
+void AbsorbBuckets(Buckets& into, Buckets from) {
+  while (!from.empty()) {
+    auto result = into.insert(from.extract(from.begin()));
+    if (!result.inserted) AbsorbBucket(result.position->second, std::move(result.node.mapped()));
+  }
+}
+
+size_t MemoryBytes(const profile::Fields& fields) {
+  size_t bytes = 0;
+  for (const auto& [path, field] : fields) {
+    bytes += kNodeBytes + sizeof path + path.capacity() + sizeof field + field.heap_bytes();
+  }
+  return bytes;
+}
+
 size_t MemoryBytes(const SubjectSummary& subject) {
   size_t bytes = sizeof subject + HeapBytes(subject.events);
   if (subject.request) {
@@ -135,7 +147,7 @@ size_t MemoryBytes(const SubjectSummary& subject) {
       bytes += histogram->heap_bytes();
     }
   }
-  if (subject.body) bytes += HeapBytes(subject.body->fields);
+  if (subject.body) bytes += MemoryBytes(subject.body->fields);
   if (subject.run) bytes += subject.run->duration_ms.heap_bytes();
   return bytes;
 }

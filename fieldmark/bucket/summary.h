@@ -99,10 +99,14 @@ using Bucket = std::map<std::string, SubjectSummary, std::less<>>;
 using Buckets = std::map<Minute, Bucket>;
 void MergeBucket(Bucket& into, const Bucket& from);
 void MergeBuckets(Buckets& into, const Buckets& from);
+// The same, giving `from`'s memory to `into` or back as it goes.
+void AbsorbBucket(Bucket& into, Bucket from);
+void AbsorbBuckets(Buckets& into, Buckets from);
 
 // Memory that a summary takes, itself included; an estimate, for budgets.
 size_t MemoryBytes(const SubjectSummary& subject);
 size_t MemoryBytes(const Bucket& bucket);
+size_t MemoryBytes(const profile::Fields& fields);
 
 // One subject over one stretch, of one family: the unit that a store keeps. Concatenating families loses
 // nothing: decoding all three into one summary gives it back.

@@ -48,6 +48,7 @@ inline profile::FieldSummary RandomField(Random& random) {
     field.counts.nulls = Below(random, 3);
     field.counts.strings = Below(random, 3);
     field.counts.cut = Below(random, 2);
+    field.counts.limited = Below(random, 2);
     for (uint64_t& count : field.counts.formats) count = Chance(random, 10) ? Below(random, 1000) : 0;
   }
   if (Chance(random, 50)) field.numbers = RandomHistogram(random);

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 // simdjson keeps as much behind its strings as behind what it reads.
 static_assert(kTextSlackBytes <= simdjson::SIMDJSON_PADDING);
-constexpr size_t kCapacityMin = 4096;  // taste: most API bodies fit, so most readers allocate once
+constexpr size_t kKeptCapacityMax = 64u << 10;  // beside the lenient reader's buffers: taste
+constexpr size_t kCapacityMin = 4096;           // taste: most API bodies fit, so most readers allocate once
 
 }  // namespace
 
@@ -31,6 +32,7 @@ struct Reader::State {
         lenient(depth_max) {}
 
   bool Reserve(size_t size);
+  Document ReadLenient(std::string_view body);
   bool ReadFast(std::string_view body);
   template <class Function>
   Document WithoutMark(std::string_view body, Function read);
@@ -46,6 +48,7 @@ struct Reader::State {
 // Capacities are powers of two, so that slowly growing bodies do not allocate one by one.
 bool Reader::State::Reserve(size_t size) {
   if (size <= capacity) return true;
+  if (lenient.heap_bytes() > kKeptCapacityMax) lenient = LenientReader(depth_max);
   const size_t wanted = std::bit_ceil(std::max(size, kCapacityMin));
   capacity = 0;
   // Its depth counts one more than ours.
@@ -60,6 +63,16 @@ bool Reader::State::ReadFast(std::string_view body) {
   if (body.empty() || !Reserve(body.size())) return false;
   std::memcpy(padded.get(), body.data(), body.size());
   return parser.parse(padded.get(), body.size(), false).error() == simdjson::SUCCESS;
+}
+
+Document Reader::State::ReadLenient(std::string_view body) {
+  // Both readers' buffers for a large body would be twice as much as one may take.
+  if (capacity > kKeptCapacityMax) {
+    parser = simdjson::dom::parser();
+    padded.reset();
+    capacity = 0;
+  }
+  return lenient.Read(body);
 }
 
 template <class Function>
@@ -85,7 +98,7 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 
 Document Reader::Read(std::string_view body) {
   return state_->WithoutMark(body, [&](std::string_view bytes) {
-    if (!state_->ReadFast(bytes)) return state_->lenient.Read(bytes);
+    if (!state_->ReadFast(bytes)) return state_->ReadLenient(bytes);
     Document document;
     document.words = state_->parser.doc.tape.get() + 1;
     document.strings = state_->parser.doc.string_buf.get();
@@ -94,7 +107,20 @@ Document Reader::Read(std::string_view body) {
 }
 
 Document Reader::ReadLenient(std::string_view body) {
-  return state_->WithoutMark(body, [&](std::string_view bytes) { return state_->lenient.Read(bytes); });
+  return state_->WithoutMark(body, [&](std::string_view bytes) { return state_->ReadLenient(bytes); });
+}
+
+size_t Reader::heap_bytes() const {
+  // As simdjson allocates: a word and an index a byte, and a text of five thirds.
+  return state_->capacity * (sizeof(uint64_t) + sizeof(uint32_t) + 1) + state_->capacity / 3 * 5 +
+         state_->lenient.heap_bytes();
+}
+
+void Reader::Release() {
+  state_->parser = simdjson::dom::parser();
+  state_->padded.reset();
+  state_->capacity = 0;
+  state_->lenient = LenientReader(state_->depth_max);
 }
 
 }  // namespace fieldmark::json

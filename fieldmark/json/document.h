@@ -44,8 +44,8 @@ inline constexpr int kMalformedKinds = 8;
 // What indexes of 32 bits and a sane stack allow, whatever the limits say.
 inline constexpr size_t kBodyBytesMax = 1u << 30;
 inline constexpr size_t kDepthMax = 1024;
-// So many bytes behind each text of a document may be read, whatever they are: who takes a short text as words
-// needs no loop.
+// So many bytes behind each text of a document may be read, whatever they are: who takes a short text as
+// words needs no loop.
 inline constexpr size_t kTextSlackBytes = 16;
 std::string_view MalformedName(Malformed kind);
 
@@ -80,8 +80,10 @@ inline const uint64_t* AfterClose(const Document& document, uint64_t open) {
   return document.words + static_cast<uint32_t>(open) - 1;
 }
 
-// Reads documents one after the other; keeps its buffers, so a steady size allocates nothing: at the most
-// about 16 bytes a byte of the largest body, touched only as far as bodies fill them. One thread at a time.
+inline constexpr size_t kReaderBytesPerByte = 16;
+
+// Reads documents one after the other; keeps its buffers, so a steady size allocates nothing. They are
+// touched only as far as bodies fill them. One thread at a time.
 class Reader {
  public:
   explicit Reader(const Limits& limits = {});
@@ -96,6 +98,12 @@ class Reader {
   // The lenient reader alone, for tests that hold the two against each other: the same words and strings for
   // every document that simdjson reads.
   Document ReadLenient(std::string_view body);
+
+  // Bytes that its buffers take, at the most kReaderBytesPerByte a byte of the largest body, with 4 KiB for a
+  // small one.
+  size_t heap_bytes() const;
+  // Gives them back; the next Read takes them anew.
+  void Release();
 
  private:
   struct State;

@@ -8,6 +8,8 @@
 namespace fieldmark::json {
 namespace {
 
+constexpr size_t kTapeSlackWords = 4;  // the root's, and what the last value takes more than its bytes
+
 constexpr uint64_t kMembersMax = 0xFF'FFFF;  // simdjson's counter has 24 bits
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -75,6 +77,9 @@ Document LenientReader::Read(std::string_view body) {
   stack_.clear();
   strings_.clear();
   tape_.clear();
+  // A word a byte is the most there can be: `1,` has two. Without growing by doubling, pages that are not
+  // needed are not touched.
+  tape_.reserve(body.size() + kTapeSlackWords);
   Append('r', 0);  // keeps indexes those of simdjson's tape
 
   SkipBlanks();

@@ -19,6 +19,10 @@ class LenientReader {
   // Read.
   Document Read(std::string_view body);
 
+  size_t heap_bytes() const {
+    return tape_.capacity() * sizeof(uint64_t) + strings_.capacity() + stack_.capacity() * sizeof(Container);
+  }
+
  private:
   struct Container {
     size_t open;       // index of its opening word

@@ -17,7 +17,9 @@ constexpr uint64_t FieldCounts::*kCounters[] = {
     &FieldCounts::big_integers,   &FieldCounts::non_finites,
     &FieldCounts::duplicate_keys, &FieldCounts::invalid_utf8,
     &FieldCounts::folded,         &FieldCounts::cut,
+    &FieldCounts::limited,
 };
+size_t CountersOf(int version) { return version == 1 ? 16 : std::size(kCounters); }
 static_assert(sizeof(FieldCounts) == (std::size(kCounters) + sketch::kFormats) * sizeof(uint64_t));
 
 // The order of the bits that say which histograms follow. Append only.
@@ -30,8 +32,8 @@ constexpr sketch::Histogram FieldSummary::*kHistograms[] = {
 size_t HistogramsOf(int version) { return version == 1 ? 3 : std::size(kHistograms); }
 
 // A list without its trailing zeros, so that one value has one encoding whatever counters come later.
-void EncodeCounts(const FieldCounts& counts, ByteWriter& out) {
-  size_t size = std::size(kCounters);
+void EncodeCounts(const FieldCounts& counts, int version, ByteWriter& out) {
+  size_t size = CountersOf(version);
   while (size > 0 && counts.*kCounters[size - 1] == 0) --size;
   out.Varint(size);
   for (size_t i = 0; i < size; ++i) out.Varint(counts.*kCounters[i]);
@@ -49,9 +51,9 @@ void EncodeFormats(const sketch::FormatCounts& formats, ByteWriter& out) {
   }
 }
 
-void DecodeCounts(ByteReader& in, FieldCounts& counts) {
+void DecodeCounts(ByteReader& in, int version, FieldCounts& counts) {
   const size_t size = in.Count(1);
-  if (size > std::size(kCounters)) in.Fail();
+  if (size > CountersOf(version)) in.Fail();
   uint64_t last = 1;
   for (size_t i = 0; i < size && in.ok(); ++i) {
     last = in.Varint();
@@ -125,7 +127,7 @@ void FieldSummary::DropHashed() {
 void EncodeField(const FieldSummary& field, Family family, ByteWriter& out, int version) {
   switch (family) {
     case Family::kCounts:
-      EncodeCounts(field.counts, out);
+      EncodeCounts(field.counts, version, out);
       return EncodeFormats(field.counts.formats, out);
     case Family::kDistributions:
       return EncodeHistograms(field, version, out);
@@ -139,7 +141,7 @@ void EncodeField(const FieldSummary& field, Family family, ByteWriter& out, int 
 void DecodeField(ByteReader& in, Family family, FieldSummary& field, int version) {
   switch (family) {
     case Family::kCounts:
-      DecodeCounts(in, field.counts);
+      DecodeCounts(in, version, field.counts);
       return DecodeFormats(in, field.counts.formats);
     case Family::kDistributions:
       return DecodeHistograms(in, version, field);

@@ -34,6 +34,8 @@ struct FieldCounts {
   uint64_t invalid_utf8 = 0;    // of the strings: repaired
   uint64_t folded = 0;          // of the objects: how many held a key without a name of its own
   uint64_t cut = 0;  // values directly below it that were not profiled: too deep, or no room for the field
+  uint64_t limited =
+      0;  // of numbers and strings: how many one of its sketches was not told of, for want of memory
   sketch::FormatCounts formats{};  // of the strings: how many looked like what
 
   bool operator==(const FieldCounts&) const = default;
@@ -55,13 +57,20 @@ struct FieldSummary {
   // Lets go what was hashed.
   void DropHashed();
   bool operator==(const FieldSummary&) const = default;
+
+  // Bytes of memory beyond the object itself.
+  size_t heap_bytes() const {
+    return numbers.heap_bytes() + string_bytes.heap_bytes() + array_items.heap_bytes() + age_ms.heap_bytes() +
+           categories.heap_bytes() + texts.heap_bytes();
+  }
 };
 
 // Families are stored and retained apart.
 enum class Family : uint8_t { kCounts = 0, kDistributions = 1, kHashed = 2 };
 inline constexpr int kFamilies = 3;
 
-// Versions of a field's bytes: 2 added age_ms and texts. Writing version 1 leaves out what it does not know.
+// Versions of a field's bytes: 2 added age_ms, texts and `limited`. Writing version 1 leaves out what it does
+// not know.
 inline constexpr int kFieldVersion = 2;
 
 void EncodeField(const FieldSummary& field, Family family, ByteWriter& out, int version = kFieldVersion);

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -22,10 +23,10 @@
 namespace fieldmark::profile {
 namespace {
 
-constexpr size_t kNodesAtOnce = 8;
 // Serial numbers of documents and objects begin anew above this; no document has as many objects as are left.
 constexpr uint32_t kSerialMax = uint32_t{1} << 31;
 static_assert(json::kBodyBytesMax < kSerialMax);
+constexpr size_t kIndexMin = 16;
 
 // What every leaf touches stands first, in one cache line.
 struct alignas(64) Node {
@@ -50,7 +51,8 @@ struct alignas(64) Node {
   size_t names = 0;     // members with a name
   size_t reserved = 0;  // declared members that have none yet
   const DeclaredField* declared = nullptr;
-  FieldSummary summary;  // without `seen`, which follows from the types
+  size_t sketch_bytes = 0;  // of its summary, as far as they are accounted for
+  FieldSummary summary;     // without `seen`, which follows from the types
   std::string name;
   std::string path;
 };
@@ -134,7 +136,8 @@ uint64_t MembersOf(uint64_t open) { return open >> 32 & 0xFF'FFFF; }
 
 struct Profiler::State {
   State(const Limits& given_limits, std::optional<HashKey> given_key,
-        std::shared_ptr<const Declarations> given_declarations);
+        std::shared_ptr<const Declarations> given_declarations, MemoryAccount* given_account);
+  ~State();
 
   void Observe(const json::Document& document);
   const uint64_t* Value(const json::Document& document, const uint64_t* at, Node& node);
@@ -154,7 +157,6 @@ struct Profiler::State {
   Node* Named(Node& parent, std::string_view name);
   Node* Unnamed(Container& container);
 
-  Node& NodeAt(size_t index_of) { return (*nodes[index_of / kNodesAtOnce])[index_of % kNodesAtOnce]; }
   Node* NewNode(Node* parent, std::string path, const DeclaredField* declared);
   Node* Item(Node& parent);
   Node* Residual(Node& parent);
@@ -171,15 +173,19 @@ struct Profiler::State {
   void RestartSerials();
   Fields Take(bool conceal);
 
+  Room room() const { return account == nullptr ? Room::kNames : account->room(); }
+  void Account(size_t before, size_t after);
+  // After anything was added to the sketches of `node`.
+  void AccountSketches(Node& node);
+
   Limits limits;
   size_t short_bytes_max;  // of a text that is noted as it stands
   std::optional<HashKey> key;
   std::shared_ptr<const Declarations> declarations;  // null: none
   uint64_t seed = 0;                                 // of the names' index: unknown to who sends the names
-  // In the order in which they appeared, so neighbours in a document are neighbours in memory. Addresses are
-  // stable. The first is the document.
-  std::vector<std::unique_ptr<std::array<Node, kNodesAtOnce>>> nodes;
-  size_t nodes_size = 0;
+  MemoryAccount* account;                            // null: unlimited
+  size_t memory = 0;                                 // that is accounted for
+  std::deque<Node> nodes;  // in the order in which they appeared; the first is the document
   Node* root = nullptr;
   std::vector<Node*> index;  // open addressing, a power of two, at most half full
   std::vector<Node*> by_path;
@@ -199,12 +205,13 @@ struct Profiler::State {
 };
 
 Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_key,
-                       std::shared_ptr<const Declarations> given_declarations)
+                       std::shared_ptr<const Declarations> given_declarations, MemoryAccount* given_account)
     : limits(given_limits),
       short_bytes_max(std::min(Words::kBytes, limits.string_bytes_max)),
       key(given_key),
       declarations(std::move(given_declarations)),
-      index(64) {
+      account(given_account),
+      index(kIndexMin) {
   if (key) seed = SipHash13(*key, "names");
   if (declarations != nullptr) {
     names_reserved = declarations->names();
@@ -213,18 +220,39 @@ Profiler::State::State(const Limits& given_limits, std::optional<HashKey> given_
   root = NewNode(nullptr, "", declarations == nullptr ? nullptr : &declarations->document());
   limits.depth_max = std::min(limits.depth_max, json::kDepthMax);
   stack.resize(limits.depth_max);
+  Account(0, sizeof(State) + stack.size() * sizeof(Container) + index.size() * sizeof(Node*));
+}
+
+Profiler::State::~State() { Account(memory, 0); }
+
+void Profiler::State::Account(size_t before, size_t after) {
+  memory += after - before;
+  if (account != nullptr) account->Change(before, after);
+}
+
+void Profiler::State::AccountSketches(Node& node) {
+  const size_t bytes = node.summary.heap_bytes();
+  if (bytes != node.sketch_bytes) Account(std::exchange(node.sketch_bytes, bytes), bytes);
 }
 
 // The words apart: joined and taken apart again through memory they would wait for it.
 inline void Profiler::State::Note(Node& node, uint8_t kind, uint64_t low, uint64_t high) {
-  if (times != 1) return Values::PayOne(key, node.revealed, node.summary, kind, {low, high}, times);
-  if (node.values == nullptr) node.values = std::make_unique<Values>();
-  if (node.values->Add(kind, low, high)) node.values->Pay(key, node.revealed, node.summary, /*all=*/false);
+  if (times != 1 || (node.values == nullptr && room() < Room::kSketches)) {
+    Values::PayOne(key, node.revealed, room(), node.summary, kind, {low, high}, times);
+    return AccountSketches(node);
+  }
+  if (node.values == nullptr) {
+    node.values = std::make_unique<Values>();
+    Account(0, sizeof(Values));
+  }
+  if (!node.values->Add(kind, low, high)) return;
+  node.values->Pay(key, node.revealed, room(), node.summary, /*all=*/false);
+  AccountSketches(node);
 }
 
 void Profiler::State::LongText(Node& node, std::string_view text) {
   const uint64_t hash = key ? SipHash13Tagged(*key, 's', text.substr(0, limits.string_bytes_max)) : 0;
-  if (node.revealed && key) node.summary.texts.Add(hash, false, text);
+  if (node.revealed && key && room() >= Room::kSketches) node.summary.texts.Add(hash, false, text);
   const sketch::FormatSet formats = sketch::FormatsOf(text);
   const std::optional<UnixMs> moment =
       formats == Values::kTimeFormats && observed_at ? sketch::MomentOfText(text) : std::nullopt;
@@ -346,7 +374,10 @@ const uint64_t* Profiler::State::Open(const json::Document& document, const uint
     node.summary.counts.objects += times;
   } else {
     node.summary.counts.arrays += times;
-    node.summary.array_items.Add(static_cast<double>(members), times);
+    if (room() >= Room::kSketches) {
+      node.summary.array_items.Add(static_cast<double>(members), times);
+      AccountSketches(node);
+    }
     if (members > 0) expected = node.item != nullptr ? node.item : Item(node);
   }
   if (members == 0) return at + 2;
@@ -391,7 +422,7 @@ Node* Profiler::State::Named(Node& parent, std::string_view name) {
   const size_t kept = declared != nullptr ? 0 : names_reserved;
   const size_t kept_here = declared != nullptr ? 0 : parent.reserved;
   if (names + kept >= limits.fields_max || parent.names + kept_here >= limits.names_max ||
-      (declared == nullptr && LooksLikeIdentifier(name))) {
+      (declared == nullptr && (room() < Room::kNames || LooksLikeIdentifier(name)))) {
     return nullptr;
   }
   if (declared != nullptr) {
@@ -403,9 +434,13 @@ Node* Profiler::State::Named(Node& parent, std::string_view name) {
   node->name_size = static_cast<uint32_t>(name.size());
   std::memcpy(&node->name_words, name.data(), std::min(name.size(), Words::kBytes));
   node->name_hash = hash;
+  Account(0, node->name.capacity());
   ++names;
   ++parent.names;
-  if (2 * names > index.size()) GrowIndex();
+  if (2 * names > index.size()) {
+    Account(index.size() * sizeof(Node*), 2 * index.size() * sizeof(Node*));
+    GrowIndex();
+  }
   Index(node);
   return node;
 }
@@ -431,18 +466,17 @@ Node* Profiler::State::Residual(Node& parent) {
 
 Node* Profiler::State::StructuralChild(Node& parent, std::string path, const DeclaredField* declared) {
   const size_t kept = declared != nullptr ? 0 : structural_reserved;
-  if (structural + kept >= limits.fields_max) return nullptr;
+  if (structural + kept >= limits.fields_max || room() < Room::kHashes) return nullptr;
   if (declared != nullptr) --structural_reserved;
   ++structural;
   return NewNode(&parent, std::move(path), declared);
 }
 
 Node* Profiler::State::NewNode(Node* parent, std::string path, const DeclaredField* declared) {
-  if (nodes_size == nodes.size() * kNodesAtOnce)
-    nodes.push_back(std::make_unique<std::array<Node, kNodesAtOnce>>());
-  Node& node = NodeAt(nodes_size++);
+  Node& node = nodes.emplace_back();
   node.parent = parent;
   node.path = std::move(path);
+  Account(0, sizeof(Node) + node.path.capacity() + sizeof(Node*));  // and its place in by_path
   node.declared = declared;
   if (declared != nullptr) {
     node.revealed = declared->kind == FieldKind::kRevealed;
@@ -468,17 +502,24 @@ void Profiler::State::GrowIndex() {
 void Profiler::State::BigInteger(Node& node, std::string_view digits) {
   double value;
   const bool finite = std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc();
+  if (room() < Room::kHashes) {
+    node.summary.counts.limited += times;
+    return;
+  }
   if (finite) node.summary.numbers.Add(value, times);
+  AccountSketches(node);
   if (!key) return;
   const bool exact = finite && AreDigitsOf(value, digits);
   const uint64_t hash =
       exact ? HashNumber(*key, value) : SipHash13Tagged(*key, 'i', digits.substr(0, limits.string_bytes_max));
   node.summary.categories.Add(hash, times);
   if (node.revealed) node.summary.texts.Add(hash, true, digits);
+  AccountSketches(node);
 }
 
 void Profiler::State::PayAll(Node& node) {
-  if (node.values != nullptr) node.values->Pay(key, node.revealed, node.summary, /*all=*/true);
+  if (node.values != nullptr) node.values->Pay(key, node.revealed, room(), node.summary, /*all=*/true);
+  AccountSketches(node);
   FieldCounts& counts = node.summary.counts;
   counts.documents += std::exchange(node.documents, 0);
   counts.nulls += std::exchange(node.nulls, 0);
@@ -489,12 +530,12 @@ void Profiler::State::PayAll(Node& node) {
 void Profiler::State::RestartSerials() {
   document_serial = 1;
   object_serial = 0;
-  for (size_t i = 0; i < nodes_size; ++i) NodeAt(i).document_serial = NodeAt(i).object_serial = 0;
+  for (Node& node : nodes) node.document_serial = node.object_serial = 0;
 }
 
 Profiler::Profiler(const Limits& limits, std::optional<HashKey> key,
-                   std::shared_ptr<const Declarations> declarations)
-    : state_(std::make_unique<State>(limits, std::move(key), std::move(declarations))) {}
+                   std::shared_ptr<const Declarations> declarations, MemoryAccount* account)
+    : state_(std::make_unique<State>(limits, std::move(key), std::move(declarations), account)) {}
 Profiler::~Profiler() = default;
 Profiler::Profiler(Profiler&&) noexcept = default;
 Profiler& Profiler::operator=(Profiler&&) noexcept = default;
@@ -509,9 +550,10 @@ void Profiler::Observe(const json::Document& document, uint64_t times, std::opti
 
 void Profiler::SetHashKey(const HashKey& key) {
   if (state_->key == key) return;
-  for (size_t i = 0; i < state_->nodes_size; ++i) {
-    state_->PayAll(state_->NodeAt(i));
-    state_->NodeAt(i).summary.DropHashed();
+  for (Node& node : state_->nodes) {
+    state_->PayAll(node);
+    node.summary.DropHashed();
+    state_->AccountSketches(node);
   }
   state_->key = key;
 }
@@ -526,9 +568,9 @@ Fields Profiler::TakeConcealed() { return state_->Take(/*conceal=*/true); }
 
 Fields Profiler::State::Take(bool conceal) {
   // In the order of their paths each goes to the map's end, without a search.
-  if (by_path.size() != nodes_size) {
+  if (by_path.size() != nodes.size()) {
     by_path.clear();
-    for (size_t i = 0; i < nodes_size; ++i) by_path.push_back(&NodeAt(i));
+    for (Node& node : nodes) by_path.push_back(&node);
     std::sort(by_path.begin(), by_path.end(), [](const Node* a, const Node* b) { return a->path < b->path; });
   }
   Fields fields;
@@ -540,8 +582,11 @@ Fields Profiler::State::Take(bool conceal) {
                                    counts.strings, counts.objects, counts.arrays}) {
       counts.seen = AddSaturating(counts.seen, of_type);
     }
+    // Noted before there was no room left to count them by.
+    if (node->summary.categories.empty()) node->summary.texts = {};
     FieldSummary& field =
         fields.emplace_hint(fields.end(), node->path, std::exchange(node->summary, {}))->second;
+    AccountSketches(*node);
     if (conceal && !node->revealed) field.Conceal();
   }
   return fields;

@@ -18,6 +18,7 @@
 
 #include "fieldmark/base/hash.h"
 #include "fieldmark/base/limits.h"
+#include "fieldmark/base/memory_account.h"
 #include "fieldmark/base/time.h"
 #include "fieldmark/json/document.h"
 #include "fieldmark/profile/declarations.h"
@@ -28,9 +29,12 @@ namespace fieldmark::profile {
 class Profiler {
  public:
   // Without a key the hashed family stays empty. `declarations`: null where nothing is declared, and made for
-  // the same limits.
+  // the same limits. `account`, which outlives the profiler, says what room there is and is told what is
+  // taken; null: as much as the limits allow. For want of room new keys get no name, then values are counted
+  // in `limited` and their field's sketches do not learn of them.
   explicit Profiler(const Limits& limits = {}, std::optional<HashKey> key = std::nullopt,
-                    std::shared_ptr<const Declarations> declarations = nullptr);
+                    std::shared_ptr<const Declarations> declarations = nullptr,
+                    MemoryAccount* account = nullptr);
   ~Profiler();
   Profiler(Profiler&&) noexcept;
   Profiler& operator=(Profiler&&) noexcept;

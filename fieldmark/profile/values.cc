@@ -79,15 +79,19 @@ void Reveal(sketch::Texts& texts, uint64_t hash, uint8_t kind, const Words& word
 
 }  // namespace
 
-void Values::PayGroup(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, size_t size,
-                      const uint8_t* kinds, const Words* words, const uint64_t* counts) {
+void Values::PayGroup(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
+                      size_t size, const uint8_t* kinds, const Words* words, const uint64_t* counts) {
   static_assert(kGroupMax >= kSizeMax && kGroupMax >= kKnownMax);
+  const bool sketched = room >= Room::kSketches;
+  const bool hashed = key && sketched && (room >= Room::kHashes || !into.categories.empty());
   Group group;
+  uint64_t all = 0;
   std::array<uint64_t, Words::kBytes + 1> short_texts{};  // by their length, mostly the same
   for (size_t i = 0; i < size; ++i) {
     const uint8_t kind = kinds[i];
     const uint64_t times = counts[i];
     group.categories[i].count = times;
+    all += times;
     if (kind <= Words::kBytes) {
       into.counts.strings += times;
       short_texts[kind] += times;
@@ -95,30 +99,30 @@ void Values::PayGroup(const std::optional<HashKey>& key, bool reveal, FieldSumma
       group.Hash(i, {words[i].low, words[i].high, kind, 's'});
     } else if (kind == kLongText) {
       into.counts.strings += times;
-      into.string_bytes.Add(static_cast<double>(words[i].high >> 32), times);
+      if (sketched) into.string_bytes.Add(static_cast<double>(words[i].high >> 32), times);
       CountFormats(into.counts, static_cast<sketch::FormatSet>(words[i].high), times);
       group.categories[i].hash = words[i].low;
     } else if (kind == kTimeText) {
       const auto high = static_cast<int64_t>(words[i].high);
       into.counts.strings += times;
-      into.string_bytes.Add(static_cast<double>(high & ((1 << kTimeSizeBits) - 1)), times);
+      if (sketched) into.string_bytes.Add(static_cast<double>(high & ((1 << kTimeSizeBits) - 1)), times);
       CountFormats(into.counts, kTimeFormats, times);
-      into.age_ms.Add(static_cast<double>(high >> kTimeSizeBits), times);
+      if (sketched) into.age_ms.Add(static_cast<double>(high >> kTimeSizeBits), times);
       group.categories[i].hash = words[i].low;
     } else {
-      if (words[i].high != 0)
+      if (sketched && words[i].high != 0)
         into.age_ms.Add(static_cast<double>(static_cast<int64_t>(words[i].high) >> 1), times);
       (kind == kDouble ? into.counts.floats : into.counts.integers) += times;
       const double value = AsDouble(kind, words[i].low);
       group.numbers[group.numbers_size++] = {value, times};
       if (HasExactDouble(kind, words[i].low)) {
         group.Hash(i, {std::bit_cast<uint64_t>(value), 0, sizeof value, 'd'});
-      } else if (key) {
+      } else if (hashed) {
         group.categories[i].hash = HashLargeInteger(*key, kind, words[i].low);
       }
     }
   }
-  if (key) {
+  if (hashed) {
     std::array<uint64_t, kGroupMax> hashes;
     SipHash13Tagged(*key, {group.to_hash.data(), group.to_hash_size}, hashes.data());
     for (size_t i = 0; i < group.to_hash_size; ++i) group.categories[group.hashed_for[i]].hash = hashes[i];
@@ -126,25 +130,27 @@ void Values::PayGroup(const std::optional<HashKey>& key, bool reveal, FieldSumma
     for (size_t i = 0; reveal && i < size; ++i)
       Reveal(into.texts, group.categories[i].hash, kinds[i], words[i]);
   }
+  if (!sketched || (key && !hashed)) into.counts.limited += all;
+  if (!sketched) return;
   into.numbers.AddAll({group.numbers.data(), group.numbers_size});
   for (size_t length = 0; length < short_texts.size(); ++length) {
     if (short_texts[length] > 0) into.string_bytes.Add(static_cast<double>(length), short_texts[length]);
   }
 }
 
-void Values::PayOne(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, uint8_t kind,
-                    Words words, uint64_t times) {
-  PayGroup(key, reveal, into, 1, &kind, &words, &times);
+void Values::PayOne(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
+                    uint8_t kind, Words words, uint64_t times) {
+  PayGroup(key, reveal, room, into, 1, &kind, &words, &times);
 }
 
-void Values::Pay(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, bool all) {
+void Values::Pay(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into, bool all) {
   static constexpr std::array<uint64_t, kSizeMax> kOnes = [] {
     std::array<uint64_t, kSizeMax> ones{};
     ones.fill(1);
     return ones;
   }();
   const size_t size = std::exchange(size_, uint8_t{0});
-  if (size > 0) PayGroup(key, reveal, into, size, kinds_.data(), words_.data(), kOnes.data());
+  if (size > 0) PayGroup(key, reveal, room, into, size, kinds_.data(), words_.data(), kOnes.data());
   if (varied_) {
     if (size == kSizeMax && --groups_left_ == 0) {
       varied_ = false;
@@ -166,7 +172,7 @@ void Values::Pay(const std::optional<HashKey>& key, bool reveal, FieldSummary& i
     words[i] = {known_[i].low, known_[i].high};
     counts[i] = known_[i].owed;
   }
-  PayGroup(key, reveal, into, std::exchange(known_size_, uint8_t{0}), kinds.data(), words.data(),
+  PayGroup(key, reveal, room, into, std::exchange(known_size_, uint8_t{0}), kinds.data(), words.data(),
            counts.data());
   tags_.fill(kNone);
 }

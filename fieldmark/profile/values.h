@@ -21,6 +21,7 @@
 #endif
 
 #include "fieldmark/base/hash.h"
+#include "fieldmark/base/memory_account.h"
 #include "fieldmark/json/document.h"
 #include "fieldmark/profile/field.h"
 
@@ -108,11 +109,11 @@ class alignas(64) Values {
   // Tells `into` of the values noted; of those in the table only with `all`, which empties it. Without a key
   // nothing is hashed. `reveal`: short texts and numbers are told as texts too; who notes a longer one does
   // that.
-  void Pay(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, bool all);
+  void Pay(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into, bool all);
 
   // Tells `into` of a value that occurred `times` times, past everything noted.
-  static void PayOne(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, uint8_t kind,
-                     Words words, uint64_t times);
+  static void PayOne(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
+                     uint8_t kind, Words words, uint64_t times);
 
  private:
   static constexpr int kTimeSizeBits = 6;  // a date-time has 35 bytes at the most
@@ -148,8 +149,8 @@ class alignas(64) Values {
 #endif
   }
 
-  static void PayGroup(const std::optional<HashKey>& key, bool reveal, FieldSummary& into, size_t size,
-                       const uint8_t* kinds, const Words* words, const uint64_t* counts);
+  static void PayGroup(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
+                       size_t size, const uint8_t* kinds, const Words* words, const uint64_t* counts);
 
   alignas(32) std::array<uint16_t, kKnownMax> tags_;
   uint32_t hits_ = 0;  // in the table, since the last group

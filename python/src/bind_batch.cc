@@ -29,6 +29,7 @@ nb::dict FieldToDict(const profile::FieldSummary& field) {
   out["objects"] = counts.objects;
   out["arrays"] = counts.arrays;
   out["cut"] = counts.cut;
+  out["limited"] = counts.limited;
   nb::dict revealed;
   for (const profile::RevealedValue& value : profile::RevealedOf(field))
     revealed[nb::str(value.text.data(), value.text.size())] = value.count;

@@ -91,7 +91,8 @@ nb::dict FieldToDict(const Fields& fields, const std::string& path, const FieldS
                              {"duplicate_keys", counts.duplicate_keys},
                              {"invalid_utf8", counts.invalid_utf8},
                              {"folded", counts.folded},
-                             {"cut", counts.cut}});
+                             {"cut", counts.cut},
+                             {"limited", counts.limited}});
   out["formats"] = FormatsToDict(counts.formats);
   if (profile::IsMember(path)) {
     const profile::Missing missing = profile::MissingOf(fields, path);

@@ -31,8 +31,9 @@ std::thread ThreadWithoutSignals(Function run) {
 
 }  // namespace
 
-LargeBodies::LargeBodies(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals)
-    : recorder_(Limits{}, key) {
+LargeBodies::LargeBodies(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals,
+                         std::shared_ptr<MemoryAccount> account)
+    : recorder_(Limits{}, key, std::move(account)) {
   bucket::Declare(reveals, recorder_);
 }
 

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,8 +34,9 @@ struct LargeBody {
 
 class LargeBodies {
  public:
-  // `reveals`: the fields whose values may leave.
-  explicit LargeBodies(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals = {});
+  // `reveals`: the fields whose values may leave. `account`: see Recorder.
+  explicit LargeBodies(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals = {},
+                       std::shared_ptr<MemoryAccount> account = nullptr);
   // Ends the thread as Close does without waiting.
   ~LargeBodies();
 

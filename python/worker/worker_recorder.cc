@@ -9,9 +9,10 @@ namespace fieldmark::worker {
 using bucket::Recorder;
 
 WorkerRecorder::WorkerRecorder(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals)
-    : idle_(std::make_unique<Recorder>(Limits{}, key)),
-      active_(std::make_unique<Recorder>(Limits{}, key)),
-      large_(std::make_unique<LargeBodies>(key, reveals)),
+    : account_(std::make_shared<MemoryAccount>(Limits{}.memory_bytes_max)),
+      idle_(std::make_unique<Recorder>(Limits{}, key, account_)),
+      active_(std::make_unique<Recorder>(Limits{}, key, account_)),
+      large_(std::make_unique<LargeBodies>(key, reveals, account_)),
       made_in_process_(getpid()) {
   for (Recorder* recorder : {idle_.get(), active_.get()}) bucket::Declare(reveals, *recorder);
 }
@@ -61,8 +62,8 @@ WorkerRecorder::Drained WorkerRecorder::Drain() {
   const std::lock_guard lock(idle_mutex_);
   Recorder& full = Exchange();
   Drained drained{full.Drain(), full.hash_key_id()};
-  if (!undrained_.empty()) bucket::MergeBuckets(drained.buckets, std::exchange(undrained_, {}));
-  bucket::MergeBuckets(drained.buckets, large_->Drain());
+  if (!undrained_.empty()) bucket::AbsorbBuckets(drained.buckets, std::exchange(undrained_, {}));
+  bucket::AbsorbBuckets(drained.buckets, large_->Drain());
   return drained;
 }
 
@@ -71,7 +72,7 @@ void WorkerRecorder::SetHashKey(const HashKey& key) {
   idle_->SetHashKey(key);
   Recorder& full = Exchange();
   full.SetHashKey(key);
-  bucket::MergeBuckets(undrained_, full.Drain());
+  bucket::AbsorbBuckets(undrained_, full.Drain());
   large_->SetHashKey(key);
 }
 

@@ -79,7 +79,8 @@ class WorkerRecorder {
   // Lets the two change places; the one that is at rest now belongs to the caller, who holds idle_mutex_.
   bucket::Recorder& Exchange();
 
-  std::mutex idle_mutex_;  // taken before the other
+  std::shared_ptr<MemoryAccount> account_;  // of all that record here together
+  std::mutex idle_mutex_;                   // taken before the other
   std::unique_ptr<bucket::Recorder> idle_;
   bucket::Buckets undrained_;  // what a change of the key left
   std::mutex active_mutex_;
