@@ -185,6 +185,13 @@ def stop_all() -> None:
         agent.fork_lock.acquire(timeout=max(until_s - time.monotonic(), 0.0))
 
 
+def _at_exit() -> None:
+    stop_all()
+    # What other exit handlers do is nobody's to send. Forgotten, recorders are freed with their last application.
+    _agents.clear()
+    _off.set()
+
+
 def _flush_in_multiprocessing_child() -> None:
     """A child forked by multiprocessing leaves without atexit; it has an exit list of its own."""
     if "multiprocessing.process" in sys.modules:
@@ -195,4 +202,4 @@ def _flush_in_multiprocessing_child() -> None:
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-atexit.register(stop_all)
+atexit.register(_at_exit)

@@ -89,12 +89,12 @@ class FieldmarkMiddleware:
                 await self.app(scope, receive, send)
                 return
         scope[_MARK] = agent
+        exchange = None
         try:
             exchange = _core.Exchange(agent, scope, receive, send)
             receive, send = exchange.receive, exchange.send
         except Exception as error:
             agent.fault(error)
-            exchange = None
         try:
             await self.app(scope, receive, send)
         except BaseException as error:

@@ -26,6 +26,7 @@ INTERVAL_S_RANGE = (5.0, 60.0)  # that a server may ask for
 FIRST_ROUND_S_MAX = 1.0  # by chance: workers that start together do not send together
 BACKOFF_S_MAX = 60.0
 BATCHES_A_ROUND_MAX = 8
+ENDING_SECONDS_MAX = 0.1  # of a thread that has nothing left to do
 
 HELLO = "/api/v1/hello"
 BATCHES = "/api/v1/batches"
@@ -79,7 +80,8 @@ class Sender:
     def stop(self, seconds_max: float) -> None:
         """A last flush; the thread ends."""
         self._stopping = True
-        self.flush(seconds_max)
+        if self.flush(seconds_max) and self._thread is not None:
+            self._thread.join(ENDING_SECONDS_MAX)
 
     def _run(self) -> None:
         delay_s = random.uniform(0, FIRST_ROUND_S_MAX)

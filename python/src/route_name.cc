@@ -24,9 +24,15 @@ struct KeyHash {
   }
 };
 
-// References: to the names, and to what named them, so that no other object takes its place in memory. Never
-// freed, as the interpreter may be gone by the time that statics are.
-std::unordered_map<Key, PyObject*, KeyHash>* names;
+struct Known {
+  PyObject* route_reference;    // weak: an application that is gone takes its names along,
+  PyObject* context_reference;  // before another object takes the place of what named them; may be null
+  PyObject* name;
+};
+
+// Never freed, as the interpreter may be gone by the time that statics are.
+std::unordered_map<Key, Known, KeyHash>* names;
+PyObject* forget;  // called when a referent goes
 PyObject *key_route, *key_app_root_path, *key_fastapi, *key_context, *key_method;
 
 // A method's letters as a number; 0 for what is longer than any that exists.
@@ -58,8 +64,35 @@ bool KeyOf(PyObject* scope, Key& key) {
   PyObject* fastapi = PyDict_GetItemWithError(scope, key_fastapi);
   if (fastapi != nullptr && !PyDict_CheckExact(fastapi)) return false;
   key.context = fastapi == nullptr ? nullptr : PyDict_GetItemWithError(fastapi, key_context);
+  if (key.context == Py_None) key.context = nullptr;
   key.method = MethodCode(PyDict_GetItemWithError(scope, key_method));
   return key.method != 0;
+}
+
+PyObject* Forget(PyObject*, PyObject* reference) {
+  for (auto at = names->begin(); at != names->end();) {
+    const Known known = at->second;
+    if (known.route_reference != reference && known.context_reference != reference) {
+      ++at;
+      continue;
+    }
+    at = names->erase(at);
+    Py_DECREF(known.route_reference);
+    Py_XDECREF(known.context_reference);
+    Py_DECREF(known.name);
+  }
+  Py_RETURN_NONE;
+}
+
+PyMethodDef forget_definition = {"forget", Forget, METH_O, nullptr};
+
+// What has no weak references is asked for each time.
+void Remember(const Key& key, PyObject* name) {
+  if (names->size() >= kNamesMax) return;
+  Owned route(PyWeakref_NewRef(key.route, forget));
+  Owned context(route && key.context != nullptr ? PyWeakref_NewRef(key.context, forget) : nullptr);
+  if (PyErr_Occurred()) return PyErr_Clear();
+  names->emplace(key, Known{route.release(), context.release(), Py_NewRef(name)});
 }
 
 }  // namespace
@@ -68,24 +101,21 @@ Owned RouteName(PyObject* scope) {
   Key key{};
   if (!KeyOf(scope, key)) return PyErr_Occurred() ? Owned() : AskPython(scope);
   const auto known = names->find(key);
-  if (known != names->end()) return Owned::Of(known->second);
+  if (known != names->end()) return Owned::Of(known->second.name);
   Owned name = AskPython(scope);
-  if (name && names->size() < kNamesMax && names->emplace(key, name.get()).second) {
-    Py_INCREF(key.route);
-    Py_XINCREF(key.context);
-    Py_INCREF(name.get());
-  }
+  if (name) Remember(key, name.get());
   return name;
 }
 
 bool PrepareRouteNames() {
-  if (names == nullptr) names = new std::unordered_map<Key, PyObject*, KeyHash>();
+  if (names == nullptr) names = new std::unordered_map<Key, Known, KeyHash>();
+  forget = PyCFunction_New(&forget_definition, nullptr);
   key_route = PyUnicode_InternFromString("route");
   key_app_root_path = PyUnicode_InternFromString("app_root_path");
   key_fastapi = PyUnicode_InternFromString("fastapi");
   key_context = PyUnicode_InternFromString("effective_route_context");
   key_method = PyUnicode_InternFromString("method");
-  return key_route && key_app_root_path && key_fastapi && key_context && key_method;
+  return forget && key_route && key_app_root_path && key_fastapi && key_context && key_method;
 }
 
 }  // namespace fieldmark::python

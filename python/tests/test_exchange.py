@@ -412,3 +412,26 @@ def test_the_middleware_is_a_coroutine_function_and_gives_coroutines() -> None:
     coroutine = wrapped(scope(), nothing, nothing)
     assert inspect.iscoroutine(coroutine)
     coroutine.close()
+
+
+def test_an_application_that_is_gone_takes_the_names_of_its_routes_along(agent: Agent) -> None:
+    class Route:
+        path_format = "/orders/{id}"
+
+    def record(route: Route) -> None:
+        exchange = _core.Exchange(agent, scope(route=route), nothing, nothing)
+        exchange.finish(None)
+
+    first = Route()
+    gone = weakref.ref(first)
+    record(first)
+    record(first)
+    del first
+    assert gone() is None
+    for number in range(200):  # of which some take the place of others in memory
+        route = Route()
+        route.path_format = f"/{number}"
+        record(route)
+        del route
+    names = {f"GET /{number}" for number in range(200)} | {"GET /orders/{id}"}
+    assert {name for name in counted(agent) if name} == names

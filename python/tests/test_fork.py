@@ -166,3 +166,28 @@ def test_an_idle_worker_reports_without_any_request(collector: Collector, projec
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
     assert "GET /" not in collector.subjects()
+
+
+ONE_REQUEST = """
+import orders
+from starlette.testclient import TestClient
+TestClient(orders.app).get("/")
+"""
+
+
+@pytest.mark.parametrize("server", ["up", "down"])
+def test_nothing_of_the_extension_stays_at_the_end_of_a_process(
+    server: str, collector: Collector, project: Path
+) -> None:
+    url = collector.url if server == "up" else f"http://127.0.0.1:{free_port()}"
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "ignore", "-c", ONE_REQUEST],
+        cwd=project,
+        env={**os.environ, "FIELDMARK_URL": url, "FIELDMARK_SERVICE": "orders"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0
+    assert "leaked" not in ended.stderr
+    assert (server == "down") == ("nothing listens" in ended.stderr)
