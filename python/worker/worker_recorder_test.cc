@@ -66,28 +66,28 @@ TEST(WorkerRecorderTest, ADrainGivesEverythingSinceTheLastOneOnce) {
 }
 
 TEST(WorkerRecorderTest, NothingIsLostOrDoubledByDrainsWhileOthersRecord) {
-  constexpr uint64_t kEach = 3'000;
+  constexpr uint64_t kDrains = 30;
   WorkerRecorder worker(kKey);
-  std::atomic<int> recording = 2;
+  std::atomic<uint64_t> drains = 0, recorded = 0;
   const auto record = [&] {
-    for (uint64_t i = 0; i < kEach; ++i) RecordOne(worker);
-    recording.fetch_sub(1);
+    uint64_t count = 0;
+    for (; count == 0 || drains.load() < kDrains; ++count) RecordOne(worker);
+    recorded.fetch_add(count);
   };
   std::thread one(record), other(record);
-  uint64_t requests = 0, names = 0, drains = 0;
+  uint64_t requests = 0, names = 0;
   const auto drain = [&] {
     const WorkerRecorder::Drained drained = worker.Drain();
     requests += Requests(drained.buckets);
     names += NameField(drained.buckets).counts.strings;
-    ++drains;
+    drains.fetch_add(1);
   };
-  while (recording.load() > 0) drain();
+  while (drains.load() < kDrains) drain();
   one.join();
   other.join();
   drain();
-  EXPECT_EQ(requests, 2 * kEach);
-  EXPECT_EQ(names, 2 * kEach);
-  EXPECT_GT(drains, 2u);
+  EXPECT_EQ(requests, recorded.load());
+  EXPECT_EQ(names, recorded.load());
 }
 
 TEST(WorkerRecorderTest, AChangeOfTheKeyLosesHashesAndNoCounts) {
@@ -163,8 +163,11 @@ TEST(WorkerRecorderTest, OwnersComeBackOnceAndWhatTheyHeldIsReleased) {
 }
 
 TEST(WorkerRecorderTest, WhatIsLeftAtTheEndCountsAsNotCaptured) {
-  constexpr uint64_t kBodies = 200;
-  const std::string slow = '[' + std::string(200'000, ' ') + ']';
+  // Seconds of work for the thread beside; the end waits for the body that it is at, and for no other.
+  constexpr uint64_t kBodies = 1'000;
+  std::string slow = "[1";
+  while (slow.size() < 500'000) slow += ",1";
+  slow += ']';
   WorkerRecorder worker;
   for (uint64_t i = 0; i < kBodies; ++i) RecordRequestOf(worker, Large({slow}));
   worker.Close(std::chrono::milliseconds(0));
