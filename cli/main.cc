@@ -1,8 +1,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "cli/backup.h"
 #include "cli/doctor.h"
 #include "cli/exit_code.h"
+#include "cli/forget.h"
 #include "cli/judge.h"
 #include "cli/profile.h"
 #include "cli/serve.h"
@@ -28,6 +30,9 @@ int main(int argc, char** argv) {
   cli::AddDoctor(app, exit_code);
   cli::AddProfile(app, exit_code);
   cli::AddToken(app, exit_code);
+  cli::AddBackup(app, exit_code);
+  cli::AddRestore(app, exit_code);
+  cli::AddForget(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

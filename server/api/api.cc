@@ -11,6 +11,7 @@
 
 #include "server/access/audit.h"
 #include "server/api/json_out.h"
+#include "server/api/metrics.h"
 #include "server/api/page.h"
 #include "server/watch/charts.h"
 #include "server/watch/words.h"
@@ -138,6 +139,9 @@ const std::vector<Api::Endpoint>& Api::Endpoints() {
       {"GET", {"api", "v1", "services", "{}", "{}", "verdict"}, &Api::GetVerdict, access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "series"}, &Api::GetSeries, access::Purpose::kRead},
       {"GET", {"health"}, &Api::GetHealth, access::Purpose::kRead},
+      {"GET", {"health", "live"}, &Api::GetLive, std::nullopt},
+      {"GET", {"health", "ready"}, &Api::GetReady, std::nullopt},
+      {"GET", {"metrics"}, &Api::GetMetrics, access::Purpose::kRead},
   };
   return endpoints;
 }
@@ -154,7 +158,7 @@ Api::Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts,
       started_(clock_()) {}
 
 Lane Api::LaneOf(const Request& request) const {
-  return request.method == "POST" || request.target == "/health" ? Lane::kWrite : Lane::kRead;
+  return request.method == "POST" || request.target.starts_with("/health") ? Lane::kWrite : Lane::kRead;
 }
 
 access::Credentials Api::CredentialsOf(const Request& request) const {
@@ -362,6 +366,32 @@ json::array Api::Notices() const {
                          " damaged and left out of what is shown. Check the server's disk.");
   }
   return notices;
+}
+
+Response Api::GetMetrics(const Call&) {
+  OwnHealth health;
+  health.uptime_s = static_cast<double>(clock_() - started_) / 1000;
+  health.fold_lag_s = static_cast<double>(ingest_.fold_lag_ms()) / 1000;
+  health.data_folder_bytes = options_.data_folder.empty() ? 0 : FolderBytes(options_.data_folder);
+  health.batches = ingest_.counters();
+  health.store = store_.condition();
+  health.gate = gate_.counters();
+  return {200, kMetricsType, MetricsText(health, ingest_.totals()), {{"Cache-Control", "no-store"}}};
+}
+
+// For whoever restarts a process that hangs: it answers.
+Response Api::GetLive(const Call&) { return Json({{"status", "live"}}); }
+
+// For whoever sends traffic: new batches are taken.
+Response Api::GetReady(const Call&) {
+  if (!ingest_.counters().writable)
+    return ProblemRetryLater(
+        503, "answering whether it is ready: the last batch could not be stored; see its log", 5);
+  if (ingest_.fold_lag_ms() > ingest::kFoldLagMsMax) {
+    return ProblemRetryLater(503, "answering whether it is ready: folding is more than five minutes behind",
+                             30);
+  }
+  return Json({{"status", "ready"}});
 }
 
 Response Api::GetHealth(const Call&) {

@@ -48,6 +48,9 @@ class Api : public Handler {
   Response GetVerdict(const Call& call);
   Response GetSeries(const Call& call);
   Response GetHealth(const Call& call);
+  Response GetMetrics(const Call& call);
+  Response GetLive(const Call& call);
+  Response GetReady(const Call& call);
   // What everybody who looks should know of this server itself, in words; empty when it is well.
   boost::json::array Notices() const;
 

@@ -229,6 +229,41 @@ TEST_F(ApiTest, ReportsItsHealth) {
   EXPECT_EQ(health.at("status").as_string(), "ready");
 }
 
+TEST_F(ApiTest, SaysWhetherItLivesAndIsReady) {
+  EXPECT_EQ(MustGet("/health/live", "Alive").at("status").as_string(), "live");
+  EXPECT_EQ(MustGet("/health/ready", "Alive").at("status").as_string(), "ready");
+  EXPECT_EQ(api_.LaneOf({"GET", "/health/live", {}, "", {}}), Lane::kWrite) << "not behind what is judged";
+}
+
+TEST_F(ApiTest, CountsForPrometheus) {
+  bucket::Batch batch;
+  batch.header.stream = {"production", "or\"ders\\", "v1"};
+  batch.header.instance = {1};
+  batch.header.sequence = 1;
+  batch.header.sent_at_unix_ms = clock_();
+  bucket::RequestSummary& request = batch.buckets[MinuteOf(clock_())]["GET /"].request.emplace();
+  request.by_status[200] = 3;
+  for (const double latency_ms : {1.5, 3.0, 100.0}) request.last_byte_ms.Add(latency_ms);
+  ASSERT_EQ(ingest_.Append(ingest::kBatchType, bucket::EncodeBatch(batch)).status, 200);
+  ASSERT_EQ(ingest_.Append(ingest::kBatchType, bucket::EncodeBatch(batch)).outcome,
+            store::Append::kDuplicate);
+  const Response response = Ask("GET", "/metrics");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_THAT(response.content_type, HasSubstr("version=0.0.4"));
+  const std::string labels = R"({service="or\"ders\\",environment="production",)";
+  for (const std::string& line :
+       {std::string("fieldmark_batches_total{outcome=\"applied\"} 1"),
+        std::string("fieldmark_batches_total{outcome=\"duplicate\"} 1"), std::string("fieldmark_writable 1"),
+        "fieldmark_requests_total" + labels + "status=\"2xx\"} 3",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.001\"} 0",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.002\"} 1",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.004\"} 2",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.128\"} 3",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"+Inf\"} 3"}) {
+    EXPECT_THAT(response.body, HasSubstr("\n" + line + "\n"));
+  }
+}
+
 TEST_F(ApiTest, KnowsItsPathsAndMethods) {
   ExpectProblem(Ask("GET", "/api/v1/nothing"), 404);
   ExpectProblem(Ask("GET", "/api"), 404);
@@ -285,7 +320,7 @@ class GuardedApiTest : public ApiTest {
 
 TEST_F(GuardedApiTest, NeedsATokenOfTheRightKindEverywhereButForThePage) {
   for (const char* target :
-       {"/api/v1/services", "/api/v1/services/orders/production/status", "/health",
+       {"/api/v1/services", "/api/v1/services/orders/production/status", "/health", "/metrics",
         "/api/v1/services/orders/production/changes", "/api/v1/services/orders/production/verdict",
         "/api/v1/services/orders/production/series?subject=&statistic=requests"}) {
     SCOPED_TRACE(target);
@@ -297,6 +332,8 @@ TEST_F(GuardedApiTest, NeedsATokenOfTheRightKindEverywhereButForThePage) {
     EXPECT_EQ(StatusOf("GET", target, Bearer("fm_00000000_x")), 401);
     EXPECT_THAT(StatusOf("GET", target, Bearer(read_)), testing::AnyOf(200, 404));
   }
+  EXPECT_EQ(StatusOf("GET", "/health/live", {}), 200);
+  EXPECT_EQ(StatusOf("GET", "/health/ready", {}), 200);
   EXPECT_NE(StatusOf("GET", "/", {}), 401) << "the page has no data in it, and asks for the token";
 }
 

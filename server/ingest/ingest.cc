@@ -280,6 +280,7 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
   if (!writable_.exchange(true)) spdlog::info("batches are taken again");
   (*appended == store::Append::kApplied ? applied_ : duplicate_).fetch_add(1, std::memory_order_relaxed);
   if (*appended == store::Append::kApplied) {
+    totals_.Add(*batch);
     Tell(batch->header, fix, now - attempt);
     if (*unhashed && unhashed_.fetch_add(1, std::memory_order_relaxed) == 0) {
       spdlog::warn(

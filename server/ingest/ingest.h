@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "server/ingest/memory_budget.h"
+#include "server/ingest/request_totals.h"
 #include "server/store/store.h"
 
 namespace fieldmark::ingest {
@@ -99,6 +100,7 @@ class Ingest {
                std::optional<UnixMs> worker_clock = std::nullopt);
 
   Counters counters() const;
+  const RequestTotals& totals() const { return totals_; }
   // The age of the oldest batch that waits to be folded; what lay there while no server ran counts from the
   // start of this one. Over kFoldLagMsMax batches are refused.
   int64_t fold_lag_ms() const { return FoldLagAt(clock_()); }
@@ -127,6 +129,7 @@ class Ingest {
   const IngestOptions options_;
   const UnixMs started_;
   MemoryBudget memory_;
+  RequestTotals totals_;
   std::atomic<uint64_t> applied_{0}, duplicate_{0}, rejected_{0}, postponed_{0}, clock_shifted_{0},
       clock_bad_{0}, unhashed_{0};
   std::atomic<bool> writable_{true};

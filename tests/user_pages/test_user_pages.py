@@ -109,6 +109,9 @@ def test_the_page_on_the_server_shows_where_settings_are_from(tmp_path):
     assert len(re.findall(r"^fm_[0-9a-f]{8}_\S{43}$", output, re.MULTILINE)) == 2
     assert "writes for orders in production" in output
     assert "reads everything" in output
+    assert "monday.db is whole" in output
+    assert "another-folder/fieldmark.db is whole" in output
+    assert "nothing of that name is kept there" in output
     assert "hosts = ['fieldmark.example.org']  # flag --hosts" in output
     assert "there is no setting prot; did you mean port" in output
     assert "exit status 2" in output

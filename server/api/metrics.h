@@ -1,0 +1,26 @@
+// What Prometheus scrapes: this server's own health, and the requests of each service since it began.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "server/access/gate.h"
+#include "server/ingest/ingest.h"
+#include "server/store/store.h"
+
+namespace fieldmark::api {
+
+inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+struct OwnHealth {
+  double uptime_s = 0;
+  double fold_lag_s = 0;
+  uint64_t data_folder_bytes = 0;
+  ingest::Counters batches;
+  store::Condition store;
+  access::GateCounters gate;
+};
+
+std::string MetricsText(const OwnHealth& health, const ingest::RequestTotals& totals);
+
+}  // namespace fieldmark::api

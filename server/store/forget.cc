@@ -1,0 +1,227 @@
+#include "server/store/forget.h"
+
+#include <filesystem>
+#include <set>
+#include <vector>
+
+#include "fieldmark/bucket/batch.h"
+#include "server/store/chunk.h"
+#include "server/store/lock_file.h"
+#include "server/store/schema.h"
+#include "server/store/sqlite_store.h"
+
+namespace fieldmark::store {
+namespace {
+
+using Ids = std::vector<int64_t>;
+
+Result<Ids> IdsFrom(Statement rows) {
+  Ids ids;
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return ids;
+    ids.push_back(rows.Int(0));
+  }
+}
+
+bool IsBelow(const std::string& path, const std::string& field) {
+  if (!path.starts_with(field)) return false;
+  return path.size() == field.size() || path[field.size()] == '.' || path[field.size()] == '[';
+}
+
+// True when there was something of the field.
+bool Erase(bucket::SubjectSummary& summary, const std::string& field) {
+  if (!summary.body) return false;
+  return std::erase_if(summary.body->fields, [&](const auto& entry) { return IsBelow(entry.first, field); }) >
+         0;
+}
+
+// One summary's bytes without the field. Those that cannot be read are kept as they are: folding sets them
+// aside.
+struct Rewritten {
+  bool changed = false;
+  std::string bytes;  // empty: nothing of the family is left
+};
+Rewritten Rewrite(std::string_view bytes, profile::Family family, const std::string& field) {
+  bucket::SubjectSummary summary;
+  ByteReader in(bytes);
+  bucket::DecodeSubject(in, family, summary);
+  if (!in.ok() || !in.done() || !Erase(summary, field)) return {};
+  if (!bucket::HasFamily(summary, family)) return {true, {}};
+  ByteWriter out;
+  bucket::EncodeSubject(summary, family, out);
+  return {true, std::move(out).Take()};
+}
+
+class Forgetter {
+ public:
+  Forgetter(Connection& connection, std::string field) : connection_(connection), field_(std::move(field)) {}
+
+  int64_t rows() const { return rows_; }
+
+  Status DropStream(int64_t stream) {
+    const Result<Ids> subjects = IdsFrom(connection_.Use("SELECT id FROM subject WHERE stream = ?", stream));
+    if (!subjects.ok()) return subjects.error();
+    for (const int64_t subject : *subjects) {
+      FM_RETURN_IF_ERROR(Drop("DELETE FROM chunk WHERE subject = ?", subject));
+      FM_RETURN_IF_ERROR(Drop("DELETE FROM part WHERE subject = ?", subject));
+      FM_RETURN_IF_ERROR(
+          Drop("DELETE FROM aside WHERE origin IN ('chunk', 'part') AND row LIKE 'subject ' || ? || ' %'",
+               subject));
+    }
+    FM_RETURN_IF_ERROR(Drop("DELETE FROM batch_log WHERE stream = ?", stream));
+    FM_RETURN_IF_ERROR(
+        Drop("DELETE FROM aside WHERE origin = 'batch_log' AND row LIKE 'stream ' || ? || ' %'", stream));
+    FM_RETURN_IF_ERROR(connection_.Run("DELETE FROM subject WHERE stream = ?", stream));
+    FM_RETURN_IF_ERROR(connection_.Run("DELETE FROM instance WHERE stream = ?", stream));
+    return connection_.Run("DELETE FROM stream WHERE id = ?", stream);
+  }
+
+  Status EraseField(int64_t stream) {
+    const Result<Ids> subjects = IdsFrom(connection_.Use("SELECT id FROM subject WHERE stream = ?", stream));
+    if (!subjects.ok()) return subjects.error();
+    for (const int64_t subject : *subjects) {
+      FM_RETURN_IF_ERROR(ForEach("SELECT id FROM part WHERE subject = ?", subject, &Forgetter::ErasePart));
+      FM_RETURN_IF_ERROR(ForEach("SELECT id FROM chunk WHERE subject = ?", subject, &Forgetter::EraseChunk));
+      // What is set aside cannot be read, so it cannot be kept in part.
+      FM_RETURN_IF_ERROR(
+          Drop("DELETE FROM aside WHERE origin IN ('chunk', 'part') AND row LIKE 'subject ' || ? || ' %'",
+               subject));
+    }
+    FM_RETURN_IF_ERROR(
+        Drop("DELETE FROM aside WHERE origin = 'batch_log' AND row LIKE 'stream ' || ? || ' %'", stream));
+    return ForEach("SELECT id FROM batch_log WHERE stream = ?", stream, &Forgetter::EraseBatch);
+  }
+
+ private:
+  Status Drop(std::string_view sql, int64_t id) {
+    FM_RETURN_IF_ERROR(connection_.Run(sql, id));
+    rows_ += connection_.changes();
+    return {};
+  }
+
+  Status ForEach(std::string_view sql, int64_t of, Status (Forgetter::*change)(int64_t id)) {
+    const Result<Ids> ids = IdsFrom(connection_.Use(sql, of));
+    if (!ids.ok()) return ids.error();
+    for (const int64_t id : *ids) FM_RETURN_IF_ERROR((this->*change)(id));
+    return {};
+  }
+
+  Status ErasePart(int64_t id) {
+    Rewritten rewritten;
+    {
+      Statement row = connection_.Use("SELECT family, bytes FROM part WHERE id = ?", id);
+      if (const Result<bool> found = row.Next(); !found.ok()) return found.error();
+      rewritten = Rewrite(row.Bytes(1), static_cast<profile::Family>(row.Int(0)), field_);
+    }
+    if (!rewritten.changed) return {};
+    if (rewritten.bytes.empty()) return Drop("DELETE FROM part WHERE id = ?", id);
+    ++rows_;
+    return connection_.Run("UPDATE part SET bytes = ?2 WHERE id = ?1", id, Blob{rewritten.bytes});
+  }
+
+  Status EraseChunk(int64_t id) {
+    std::vector<std::pair<uint32_t, std::string>> kept;
+    bool changed = false;
+    {
+      Statement row = connection_.Use("SELECT family, bytes FROM chunk WHERE id = ?", id);
+      if (const Result<bool> found = row.Next(); !found.ok()) return found.error();
+      const Result<std::span<const ChunkEntry>> entries = codec_.Unpack(row.Bytes(1));
+      if (!entries.ok()) return {};
+      for (const ChunkEntry& entry : *entries) {
+        Rewritten rewritten = Rewrite(entry.bytes, static_cast<profile::Family>(row.Int(0)), field_);
+        changed = changed || rewritten.changed;
+        if (!rewritten.changed) rewritten.bytes = entry.bytes;
+        if (!rewritten.bytes.empty()) kept.emplace_back(entry.index, std::move(rewritten.bytes));
+      }
+    }
+    if (!changed) return {};
+    if (kept.empty()) return Drop("DELETE FROM chunk WHERE id = ?", id);
+    std::vector<ChunkEntry> entries;
+    for (const auto& [index, bytes] : kept) entries.push_back({index, bytes});
+    const std::string packed = codec_.Pack(entries);
+    ++rows_;
+    return connection_.Run("UPDATE chunk SET bytes = ?2 WHERE id = ?1", id, Blob{packed});
+  }
+
+  Status EraseBatch(int64_t id) {
+    std::string bytes;
+    {
+      Statement row = connection_.Use("SELECT bytes FROM batch_log WHERE id = ?", id);
+      if (const Result<bool> found = row.Next(); !found.ok()) return found.error();
+      Result<bucket::Batch> batch = bucket::DecodeBatch(row.Bytes(0));
+      if (!batch.ok()) return {};
+      bool changed = false;
+      for (auto& [minute, bucket] : batch->buckets) {
+        for (auto& [name, summary] : bucket) changed = Erase(summary, field_) || changed;
+      }
+      if (changed) bytes = bucket::EncodeBatch(*batch);
+    }
+    if (bytes.empty()) return {};
+    ++rows_;
+    return connection_.Run("UPDATE batch_log SET bytes = ?2 WHERE id = ?1", id, Blob{bytes});
+  }
+
+  Connection& connection_;
+  const std::string field_;
+  ChunkCodec codec_;
+  int64_t rows_ = 0;
+};
+
+Error NoSuchService(Connection& connection, const std::string& service) {
+  std::string names;
+  Statement rows = connection.Use("SELECT DISTINCT service FROM stream ORDER BY service LIMIT 20");
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok() || !*row) break;
+    names += (names.empty() ? "; there are " : ", ") + std::string(rows.Bytes(0));
+  }
+  return {ErrorCode::kNotFound, "forgetting " + service + ": nothing of that name is kept there" + names};
+}
+
+}  // namespace
+
+Result<Forgotten> Forget(const std::string& folder, const std::string& service,
+                         const std::optional<std::string>& environment,
+                         const std::optional<std::string>& field) {
+  const std::string path = folder + "/" + SqliteStore::kFileName;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return Error{ErrorCode::kNotFound, path + ": there is no database; name the server's folder with --data"};
+  }
+  const Result<LockFile> lock = LockFile::Acquire(folder + "/fieldmark.lock");
+  if (!lock.ok()) return lock.error();
+  Result<std::unique_ptr<Connection>> opened = Connection::Open(path, Connection::Mode::kReadWrite);
+  if (!opened.ok()) return opened.error();
+  Connection& connection = **opened;
+  FM_RETURN_IF_ERROR(PrepareSchema(connection));
+  FM_RETURN_IF_ERROR(connection.RunScript("PRAGMA secure_delete = ON; PRAGMA synchronous = FULL"));
+
+  Forgotten forgotten;
+  {
+    Result<Transaction> transaction = Transaction::Begin(connection, Transaction::Kind::kWrite);
+    if (!transaction.ok()) return transaction.error();
+    const Result<Ids> streams =
+        IdsFrom(connection.Use("SELECT id FROM stream WHERE service = ?1 AND (?2 = '' OR environment = ?2)",
+                               std::string_view(service), std::string_view(environment.value_or(""))));
+    if (!streams.ok()) return streams.error();
+    if (streams->empty()) return NoSuchService(connection, service);
+    Forgetter forgetter(connection, field.value_or(""));
+    for (const int64_t stream : *streams) {
+      FM_RETURN_IF_ERROR(field ? forgetter.EraseField(stream) : forgetter.DropStream(stream));
+    }
+    if (!field) {
+      FM_RETURN_IF_ERROR(
+          connection.Run("DELETE FROM hash_key WHERE service = ?1 AND (?2 = '' OR environment = ?2)",
+                         std::string_view(service), std::string_view(environment.value_or(""))));
+    }
+    FM_RETURN_IF_ERROR(transaction->Commit());
+    forgotten = {static_cast<int64_t>(streams->size()), forgetter.rows()};
+  }
+  // What stood in the write-ahead log goes with its truncation.
+  FM_RETURN_IF_ERROR(connection.RunScript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"));
+  return forgotten;
+}
+
+}  // namespace fieldmark::store
