@@ -71,9 +71,8 @@ Result<std::vector<Stay>> SplitStays(store::Store& store, const store::StreamInf
 }  // namespace
 
 std::vector<Deployment> DeploymentsOf(std::vector<Stay> stays, Minute now) {
-  std::sort(stays.begin(), stays.end(), [](const Stay& a, const Stay& b) {
-    return std::tie(a.first, a.last, a.version) < std::tie(b.first, b.last, b.version);
-  });
+  std::stable_sort(stays.begin(), stays.end(),
+                   [](const Stay& a, const Stay& b) { return a.first < b.first; });
   std::vector<Deployment> deployments;
   for (size_t i = 0; i < stays.size(); ++i) {
     const Stay& stay = stays[i];
@@ -113,7 +112,8 @@ std::vector<store::StreamInfo> StreamsOf(const std::vector<store::StreamInfo>& a
     if (info.stream.version != kBadClockVersion) streams.push_back(info);
   }
   std::sort(streams.begin(), streams.end(), [](const store::StreamInfo& a, const store::StreamInfo& b) {
-    return std::tie(a.first_minute, a.stream.version) < std::tie(b.first_minute, b.stream.version);
+    return std::tie(a.first_minute, a.first_live_unix_ms, a.last_minute, a.stream.version) <
+           std::tie(b.first_minute, b.first_live_unix_ms, b.last_minute, b.stream.version);
   });
   return streams;
 }

@@ -30,19 +30,21 @@ struct Deployment {
   bool operator==(const Deployment&) const = default;
 };
 
-// Pure. Stays in any order; deployments oldest first. A version that comes back after silence, with no other
+// Pure. Stays in any order, except that of two which began in the same minute the earlier one comes first;
+// deployments oldest first. A version that comes back after silence, with no other
 // in between, is no deployment.
 std::vector<Deployment> DeploymentsOf(std::vector<Stay> stays, Minute now);
 
-// The streams of one service in one environment, without those of a bad clock. Oldest first.
+// The streams of one service in one environment, without those of a bad clock. Oldest first, also within a
+// minute, by when they were first heard of.
 std::vector<store::StreamInfo> StreamsOf(const std::vector<store::StreamInfo>& all, std::string_view service,
                                          std::string_view environment);
 
 // kNotFound, for a service without streams.
 Error UnknownService(std::string_view service, std::string_view environment);
 
-// Reads the store only where a version may have been gone and come back: where another one began within its
-// life.
+// In the order of the streams. Reads the store only where a version may have been gone and come back: where
+// another one began within its life.
 Result<std::vector<Stay>> StaysOf(store::Store& store, const std::vector<store::StreamInfo>& streams,
                                   Minute now);
 

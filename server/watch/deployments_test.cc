@@ -101,6 +101,16 @@ TEST_F(StaysTest, FindsAnOldRollbackAtACoarserStep) {
   EXPECT_EQ(DeploymentsOf(stays, now).back().is_return, true);
 }
 
+// As when a developer saves twice: names, which may be hashes, say nothing of the order.
+TEST_F(StaysTest, TellWhichOfTwoVersionsOfTheSameMinuteCameFirst) {
+  service_.Run("b", kNoon, kNoon + 1);
+  service_.Run("a", kNoon, kNoon + 1, {}, bucket::Source::kLive, 1);
+  service_.Run("c", kNoon, kNoon + 1, {}, bucket::Source::kLive, 2);
+  EXPECT_THAT(Names(DeploymentsOf(Stays(kNoon + 1), kNoon + 1)),
+              ElementsAre("->b@" + std::to_string(kNoon), "b>a@" + std::to_string(kNoon),
+                          "a>c@" + std::to_string(kNoon)));
+}
+
 TEST_F(StaysTest, LeavesOutTheDataOfBadClocksAndOtherServices) {
   service_.Run("a", kNoon, kNoon + 10);
   service_.Run("(bad clock)", kNoon + 5, kNoon + 10);
