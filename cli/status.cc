@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/exit_code.h"
+#include "cli/new_errors.h"
 #include "cli/server_answers.h"
 #include "cli/terminal.h"
 
@@ -51,6 +52,8 @@ void PrintAnswers(const json::object& status) {
                     ToneOf(TextAt(answer, "state"))});
   }
   Print(Aligned(rows, "  "));
+  const json::value* verdict = status.if_contains("verdict");
+  if (verdict != nullptr && verdict->is_object()) PrintNewErrors(verdict->get_object());
 }
 
 void PrintServices(const json::array& services) {

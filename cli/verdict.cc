@@ -7,6 +7,7 @@
 
 #include "cli/duration.h"
 #include "cli/exit_code.h"
+#include "cli/new_errors.h"
 #include "cli/server_answers.h"
 #include "cli/terminal.h"
 
@@ -52,7 +53,7 @@ void PrintVerdict(const json::object& verdict) {
         "\n");
   Print("  " + Printable(TextAt(verdict, "sentence")) + "\n");
   const json::array& findings = verdict.at("findings").as_array();
-  if (findings.empty()) return;
+  if (findings.empty()) return PrintNewErrors(verdict);
   std::vector<Row> rows;
   for (const json::value& one : findings) {
     const json::object& finding = one.as_object();
@@ -63,6 +64,7 @@ void PrintVerdict(const json::object& verdict) {
                     FindingTone(finding)});
   }
   Print("\n" + Aligned(rows, "  "));
+  PrintNewErrors(verdict);
   if (const std::string rollback = TextAt(change, "rollback"); !rollback.empty()) {
     Print("\n  rollback: " + Printable(rollback) + "\n");
   }

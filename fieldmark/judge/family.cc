@@ -4,6 +4,9 @@
 #include <map>
 #include <numeric>
 #include <string>
+#include <string_view>
+
+#include "fieldmark/judge/event_signals.h"
 
 namespace fieldmark::judge {
 namespace {
@@ -20,7 +23,13 @@ int Rank(const Evidence& evidence) {
       statistic == "freshness") {
     return 5;
   }
+  if (evidence.unit == kOfTheTime) return statistic.ends_with(" records") ? 8 : 7;
   return -1;  // explains nothing and is not explained
+}
+
+// "ERROR" of what is logged.
+std::string_view LevelOf(const Evidence& evidence) {
+  return std::string_view(evidence.statistic).substr(0, evidence.statistic.find(' '));
 }
 
 bool Explains(const Candidate& cause, const Candidate& finding) {
@@ -31,6 +40,7 @@ bool Explains(const Candidate& cause, const Candidate& finding) {
   const int cause_rank = Rank(first);
   const int finding_rank = Rank(second);
   if (cause_rank < 0 || finding_rank < 0) return false;
+  if (first.unit == kOfTheTime && LevelOf(first) != LevelOf(second)) return false;
   if (cause_rank == 1 && finding_rank == 1) {
     // The type that came is the news; between two that went or came, the larger move.
     if (first.up != second.up) return first.up;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "fieldmark/judge/event_signals.h"
 #include "fieldmark/judge/judge.h"
 
 namespace fieldmark::judge {
@@ -92,6 +93,8 @@ inline Scenario::Load LoadOf(const std::string& text) {
       load.documents = std::stod(words[++i]);
     } else if (word == "ms" || word == "bytes") {
       load.name.unit = word;
+    } else if (word == "of_the_time") {
+      load.name.unit = kOfTheTime;
     } else if (word == "worse") {
       load.name.polarity = Polarity::kMoreIsWorse;
     } else if (word == "->") {

@@ -9,6 +9,7 @@
 #include <limits>
 #include <set>
 
+#include "fieldmark/judge/event_signals.h"
 #include "fieldmark/profile/path.h"
 #include "fieldmark/profile/reading.h"
 
@@ -344,6 +345,7 @@ std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& tim
   std::vector<Series> signals;
   RequestSignals(history, timeline, signals);
   BodySignals(history, timeline, signals);
+  EventSignals(history, timeline, signals);
   return signals;
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "fieldmark/judge/event_signals.h"
+
 namespace fieldmark::judge {
 namespace {
 
@@ -76,6 +78,7 @@ std::string Move(const Evidence& evidence) {
     return SpanWords(evidence.from) + std::string(kArrow) + SpanWords(evidence.to);
   const bool share = evidence.kind == Kind::kRate || evidence.kind == Kind::kMix;
   if (evidence.statistic == "missing") return PercentMove(1 - evidence.from, 1 - evidence.to);
+  if (evidence.unit == kOfTheTime) return PercentMove(evidence.from, evidence.to) + " " + evidence.unit;
   if (share) return PercentMove(evidence.from, evidence.to);
   return WithUnit(evidence.from, evidence.unit) + std::string(kArrow) + WithUnit(evidence.to, evidence.unit);
 }
@@ -85,6 +88,9 @@ std::string WhatMoved(const Evidence& evidence) {
     if (evidence.from >= 1) return "is new, present in";
     if (evidence.to >= 1) return "vanished, present in";
     return "present in";
+  }
+  if (evidence.unit == kOfTheTime) {
+    return evidence.statistic + (evidence.from <= 0 ? " is new, logged in" : " logged in");
   }
   if (evidence.statistic.starts_with("type ")) return "is a " + evidence.statistic.substr(5) + " in";
   if (evidence.kind == Kind::kMix) {
@@ -119,6 +125,8 @@ std::string WhatMovedHow(const Evidence& evidence) {
 std::string OnDocuments(const Evidence& evidence) {
   if (!evidence.counts_documents) return "";
   const double documents = std::round(evidence.n_after);
+  if (evidence.unit == kOfTheTime)
+    return ", on " + NumberWords(documents * kStretchSeconds / 60) + " minutes watched";
   return ", on " + Grouped(Fixed(documents, 0)) + (documents == 1 ? " document" : " documents");
 }
 

@@ -72,6 +72,17 @@ json::object FindingJson(const judge::Finding& finding) {
       {"sentence", finding.sentence}};
 }
 
+json::array NewErrorsJson(const std::vector<watch::NewError>& errors) {
+  json::array array;
+  for (const watch::NewError& error : errors) {
+    array.push_back({{"subject", error.subject},
+                     {"kind", error.kind},
+                     {"count", error.count},
+                     {"first_seen_at", UtcTime(error.first_seen_at)}});
+  }
+  return array;
+}
+
 json::object AnswerJson(const watch::Answer& answer) {
   return {{"question", answer.question},
           {"state", watch::AnswerCode(answer.state)},
@@ -108,6 +119,7 @@ json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
   return {{"change", ChangeJson(verdict.deployment)},
           {"look_s", verdict.look_s},
           {"looked_at", UtcTime(verdict.looked_at)},
+          {"new_errors", NewErrorsJson(verdict.new_errors)},
           {"state", judge::StateCode(judged.state)},
           {"title", judged.title},
           {"sentence", judged.sentence},

@@ -23,6 +23,7 @@ struct Behaviour {
   double failed_share = 0;
   double latency_ms = 20;
   int requests_a_minute = 200;
+  std::string logs{};  // a kind of record, twelve times a minute
 };
 
 class FabricatedService {
@@ -61,6 +62,7 @@ class FabricatedService {
   void RunMinute(bucket::Recorder& recorder, Minute minute, const Behaviour& behaviour) {
     const UnixMs at = minute * kMsPerMinute;
     recorder.Watch(at, at + kMsPerMinute);
+    if (!behaviour.logs.empty()) recorder.RecordEvent("log shop", behaviour.logs, at, 12);
     std::poisson_distribution<int> volume(behaviour.requests_a_minute);
     const int count = volume(random_);
     std::binomial_distribution<int> nulls(count, behaviour.null_share),

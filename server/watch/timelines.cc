@@ -87,14 +87,18 @@ Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
   }
   reader.watched_s_.resize(reader.plan_.timeline.steps);
   for (const bool after : {false, true}) {
-    const Result<std::vector<store::Slice>> slices = reader.Slices("", reader.plan_.source, after);
-    if (!slices.ok()) return slices.error();
-    for (const store::Slice& slice : *slices) {
-      if (!slice.summary.watch) continue;
-      const auto index =
-          static_cast<size_t>((slice.start - reader.plan_.from) / store::MinutesOf(reader.plan_.step));
-      if (index < reader.watched_s_.size()) {
-        reader.watched_s_[index] += static_cast<double>(slice.summary.watch->observed_ms) / 1000;
+    for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
+      const Result<std::vector<store::Slice>> slices = reader.Slices("", source, after);
+      if (!slices.ok()) return slices.error();
+      for (const store::Slice& slice : *slices) {
+        if (!slice.summary.watch) continue;
+        const uint64_t observed_ms = slice.summary.watch->observed_ms;
+        (after ? reader.watched_after_ms_ : reader.watched_before_ms_) += observed_ms;
+        const auto index =
+            static_cast<size_t>((slice.start - reader.plan_.from) / store::MinutesOf(reader.plan_.step));
+        if (source == reader.plan_.source && index < reader.watched_s_.size()) {
+          reader.watched_s_[index] += static_cast<double>(observed_ms) / 1000;
+        }
       }
     }
   }

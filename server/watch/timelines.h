@@ -40,6 +40,9 @@ class TimelineReader {
   const Plan& plan() const { return plan_; }
   const std::vector<std::string>& subjects() const { return subjects_; }
   Result<judge::SubjectHistory> Read(const std::string& subject) const;
+  // Whether the earlier versions were watched for at least as long as the new one, on any source: what they
+  // never did in that time is news.
+  bool earlier_watched_longer() const { return watched_before_ms_ >= watched_after_ms_; }
 
  private:
   TimelineReader(store::Store& store, Plan plan) : store_(&store), plan_(std::move(plan)) {}
@@ -51,6 +54,8 @@ class TimelineReader {
   Plan plan_;
   std::vector<std::string> subjects_;
   std::vector<double> watched_s_;
+  uint64_t watched_before_ms_ = 0;
+  uint64_t watched_after_ms_ = 0;
 };
 
 }  // namespace fieldmark::watch

@@ -149,8 +149,8 @@ std::shared_ptr<Verdicts::Kept> Verdicts::KeptFor(const Question& question, int6
   return kept;
 }
 
-Result<judge::Verdict> Verdicts::JudgeCached(const Question& question, const Look& look,
-                                             std::optional<UnixMs> next, UnixMs now) {
+Result<Verdicts::Judged> Verdicts::JudgeCached(const Question& question, const Look& look,
+                                               std::optional<UnixMs> next, UnixMs now) {
   Plan plan =
       PlanOf(question.deployment, question.deployments, question.streams, question.began, look.after_s);
   const std::shared_ptr<Kept> kept = KeptFor(question, look.after_s, look.spend);
@@ -160,22 +160,22 @@ Result<judge::Verdict> Verdicts::JudgeCached(const Question& question, const Loo
   const UnixMs heard = std::min(question.heard_through, window_full);
   const bool same = kept->heard_through == heard && kept->earlier_received == question.earlier_received;
   const bool recent = now - kept->made_at < std::max(kRejudgeMsMin, kRejudgeCostFactor * kept->cost_ms);
-  if (kept->filled && (same || (recent && now >= kept->made_at))) return kept->verdict;
+  if (kept->filled && (same || (recent && now >= kept->made_at))) return kept->judged;
 
   const auto started = std::chrono::steady_clock::now();
-  Result<judge::Verdict> verdict = JudgeNow(std::move(plan), question.deployment, look, next);
-  if (!verdict.ok()) return verdict.error();
+  Result<Judged> judged = JudgeNow(std::move(plan), question.deployment, look, next);
+  if (!judged.ok()) return judged.error();
   kept->filled = true;
   kept->heard_through = heard;
   kept->earlier_received = question.earlier_received;
   kept->made_at = now;
   kept->cost_ms = ElapsedMs(started);
-  kept->verdict = *verdict;
-  return verdict;
+  kept->judged = *judged;
+  return judged;
 }
 
-Result<judge::Verdict> Verdicts::JudgeNow(Plan to_read, const Deployment& deployment, const Look& look,
-                                          std::optional<UnixMs> next) const {
+Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& deployment, const Look& look,
+                                            std::optional<UnixMs> next) const {
   const Result<TimelineReader> reader = TimelineReader::Open(store_, std::move(to_read));
   if (!reader.ok()) return reader.error();
   const Plan& plan = reader->plan();
@@ -187,14 +187,18 @@ Result<judge::Verdict> Verdicts::JudgeNow(Plan to_read, const Deployment& deploy
   if (next) change.next_look_unix_s = *next / 1000;
 
   judge::Judge judge(plan.timeline, change, settings_);
+  std::vector<NewError> new_errors;
   if (change.has_earlier_version) {
     for (const std::string& subject : reader->subjects()) {
       const Result<judge::SubjectHistory> history = reader->Read(subject);
       if (!history.ok()) return history.error();
       for (const judge::Series& series : judge::SignalsOf(*history, plan.timeline)) judge.Add(series);
+      if (!reader->earlier_watched_longer()) continue;
+      for (NewError& error : NewErrorsOf(*history, plan)) new_errors.push_back(std::move(error));
     }
   }
-  return judge.Finish();
+  SortAndCut(new_errors);
+  return Judged{judge.Finish(), std::move(new_errors)};
 }
 
 Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_view environment,
@@ -215,9 +219,10 @@ Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_vie
   answer.looked_at = now;
   if (look.next && question->deployment.from_version)
     answer.next_look_at = question->began + look.next->after_s * 1000;
-  Result<judge::Verdict> verdict = JudgeCached(*question, *look.due, answer.next_look_at, now);
-  if (!verdict.ok()) return verdict.error();
-  answer.verdict = std::move(*verdict);
+  Result<Judged> judged = JudgeCached(*question, *look.due, answer.next_look_at, now);
+  if (!judged.ok()) return judged.error();
+  answer.verdict = std::move(judged->verdict);
+  answer.new_errors = std::move(judged->new_errors);
   return answer;
 }
 

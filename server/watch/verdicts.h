@@ -14,6 +14,7 @@
 #include "fieldmark/judge/judge.h"
 #include "server/store/store.h"
 #include "server/watch/deployments.h"
+#include "server/watch/new_errors.h"
 #include "server/watch/timelines.h"
 
 namespace fieldmark::watch {
@@ -41,6 +42,7 @@ struct DeploymentVerdict {
   UnixMs looked_at = 0;
   std::optional<UnixMs> next_look_at;
   judge::Verdict verdict;
+  std::vector<NewError> new_errors;
 };
 
 class Verdicts {
@@ -72,6 +74,10 @@ class Verdicts {
     std::optional<Look> due;
     std::optional<Look> next;
   };
+  struct Judged {
+    judge::Verdict verdict;
+    std::vector<NewError> new_errors;
+  };
   // One deployment's verdict at one look, kept while its data stay the same.
   struct Kept {
     std::mutex mutex;
@@ -80,7 +86,7 @@ class Verdicts {
     UnixMs heard_through = 0;
     UnixMs made_at = 0;
     int64_t cost_ms = 0;
-    judge::Verdict verdict;
+    Judged judged;
   };
 
   Result<std::vector<store::StreamInfo>> HeardOf(std::string_view service, std::string_view environment);
@@ -90,10 +96,10 @@ class Verdicts {
   DueLook LookOf(const Question& question, std::optional<int64_t> look_s, UnixMs now) const;
   DeploymentVerdict TooEarly(const Question& question, const Look& first, UnixMs now) const;
   std::shared_ptr<Kept> KeptFor(const Question& question, int64_t look_s, double spend);
-  Result<judge::Verdict> JudgeCached(const Question& question, const Look& look, std::optional<UnixMs> next,
-                                     UnixMs now);
-  Result<judge::Verdict> JudgeNow(Plan to_read, const Deployment& deployment, const Look& look,
-                                  std::optional<UnixMs> next) const;
+  Result<Judged> JudgeCached(const Question& question, const Look& look, std::optional<UnixMs> next,
+                             UnixMs now);
+  Result<Judged> JudgeNow(Plan to_read, const Deployment& deployment, const Look& look,
+                          std::optional<UnixMs> next) const;
 
   store::Store& store_;
   const Clock clock_;

@@ -68,6 +68,34 @@ TEST_F(VerdictsTest, SeesNoChangeWhereNothingChanged) {
   EXPECT_TRUE(verdict.verdict.findings.empty());
 }
 
+TEST_F(VerdictsTest, FindsAnErrorThatOnlyTheNewVersionLogs) {
+  service_.Run("good", kNoon - kHistory, kNoon, {.logs = "WARNING slow answer of %s"});
+  service_.Run("bad", kNoon, kNoon + 6, {.logs = "ERROR charging %s failed · Timeout in shop.pay"});
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_EQ(verdict.verdict.state, judge::State::kChanged) << verdict.verdict.sentence;
+  const std::string kind = "ERROR charging %s failed · Timeout in shop.pay";
+  EXPECT_TRUE(Finds(verdict, "", kind));
+  ASSERT_EQ(verdict.new_errors.size(), 1u);
+  EXPECT_EQ(verdict.new_errors[0].subject, "log shop");
+  EXPECT_EQ(verdict.new_errors[0].kind, kind);
+  EXPECT_GE(verdict.new_errors[0].count, 60u);
+  EXPECT_EQ(verdict.new_errors[0].first_seen_at, kNoon * kMsPerMinute);
+}
+
+TEST_F(VerdictsTest, AnErrorThatMovedToAnotherLineIsNotNew) {
+  service_.Run("good", kNoon - kHistory, kNoon, {.logs = "ERROR payments:41"});
+  service_.Run("decoy", kNoon, kNoon + 6, {.logs = "ERROR payments:57"});
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_EQ(verdict.verdict.state, judge::State::kNoChange) << verdict.verdict.sentence;
+  EXPECT_TRUE(verdict.new_errors.empty());
+}
+
+TEST_F(VerdictsTest, WhatTheOldVersionHadNoTimeToLogIsNotCalledNew) {
+  service_.Run("good", kNoon - 2, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.logs = "ERROR charging %s failed"});
+  EXPECT_TRUE(MustOf().new_errors.empty());
+}
+
 TEST_F(VerdictsTest, SeesNoChangeAfterARollback) {
   service_.Run("good", kNoon - kHistory, kNoon - 60);
   service_.Run("bad", kNoon - 60, kNoon, {.null_share = 0.38});

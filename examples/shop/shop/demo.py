@@ -165,7 +165,8 @@ def _show(verdict: dict[str, Any]) -> None:
 def _summary(version: str, verdict: dict[str, Any]) -> str:
     wanted = ("signal", "state", "direction", "qualifier", "from", "to", "sentence")
     findings = [{name: finding[name] for name in wanted} for finding in verdict["findings"]]
-    summary = {"version": version, "state": verdict["state"], "findings": findings}
+    errors = [f"{error['subject']} {error['kind']}" for error in verdict["new_errors"]]
+    summary = {"version": version, "state": verdict["state"], "findings": findings, "new_errors": errors}
     return json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -9,6 +9,7 @@ export type Answer = Schemas["Answer"];
 export type Change = Schemas["Change"];
 export type Finding = Schemas["Finding"];
 export type Health = Schemas["Health"];
+export type NewError = Schemas["NewError"];
 export type Problem = Schemas["Problem"];
 export type SeriesReply = Schemas["SeriesReply"];
 export type ServiceList = Schemas["ServiceList"];

@@ -2,9 +2,9 @@
 import { useMemo, useState } from "preact/hooks";
 import type { JSX, TargetedKeyboardEvent } from "preact";
 
-import type { Finding, Verdict } from "../api/types";
+import type { Finding, NewError, Verdict } from "../api/types";
 import { SHOWN_AT_FIRST, countFindings, countsText, findingSentence, findingText, isTooEarly } from "../models/findings";
-import { formatCount, formatShare, shortName, shortVersions } from "../models/format";
+import { formatClock, formatCount, formatShare, shortName, shortVersions } from "../models/format";
 import { DIRECTION_MARKS, FINDING_WORDS, verdictLook } from "../models/states";
 import { StateMark } from "./StateMark";
 
@@ -43,7 +43,10 @@ export function FindingList({ verdict, selected, now, onSelect }: FindingListPro
         <p>{counts || "none"}</p>
       </header>
       {findings.length === 0 ? (
-        <NoFindings verdict={verdict} />
+        <div class="findings-scroll">
+          <NoFindings verdict={verdict} />
+          <NewErrors errors={verdict?.new_errors ?? []} now={minute} />
+        </div>
       ) : (
         <div class="findings-scroll">
           <ol class="finding-rows">{rows}</ol>
@@ -52,8 +55,29 @@ export function FindingList({ verdict, selected, now, onSelect }: FindingListPro
               Show all {formatCount(findings.length)} findings
             </button>
           )}
+          <NewErrors errors={verdict?.new_errors ?? []} now={minute} />
         </div>
       )}
+    </section>
+  );
+}
+
+// What this version logs or raises and no earlier one did, the commonest first.
+function NewErrors({ errors, now }: { errors: NewError[]; now: number }): JSX.Element | null {
+  if (errors.length === 0) return null;
+  return (
+    <section class="new-errors" aria-labelledby="new-errors-title">
+      <h3 id="new-errors-title">Errors since this version</h3>
+      <ol>
+        {errors.map((error) => (
+          <li key={`${error.subject} ${error.kind}`}>
+            <b>{formatCount(error.count)} ×</b> <span class="new-error-kind">{error.kind}</span>{" "}
+            <span class="finding-facts">
+              {error.subject} · first at {formatClock(error.first_seen_at, now)}
+            </span>
+          </li>
+        ))}
+      </ol>
     </section>
   );
 }

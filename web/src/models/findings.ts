@@ -6,6 +6,10 @@ import { formatClock, formatCount, formatValue } from "./format";
 // More rows than anybody reads, few enough to draw at once.
 export const SHOWN_AT_FIRST = 50;
 
+// What is logged is a share of the time watched, counted in stretches (fieldmark/judge/event_signals.h).
+const OF_THE_TIME = "of the time";
+const STRETCH_S = 5;
+
 export interface FindingText {
   what: string; // "customer.phone null"
   where: string; // "POST /orders response 2xx"
@@ -35,7 +39,10 @@ export function findingText(finding: Finding, nowMs: number): FindingText {
     from: formatValue(finding.from, finding.unit, share),
     to: formatValue(finding.to, finding.unit, share),
     since: sinceText(finding.since, nowMs),
-    observed: `n ${formatCount(finding.n_before)} → ${formatCount(finding.n_after)}`,
+    observed:
+      finding.unit === OF_THE_TIME
+        ? `in ${formatCount(Math.round((finding.n_after * STRETCH_S) / 60))} min watched`
+        : `n ${formatCount(finding.n_before)} → ${formatCount(finding.n_after)}`,
     qualifier: finding.qualifier === "" ? null : finding.qualifier,
   };
 }

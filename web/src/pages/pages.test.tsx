@@ -148,6 +148,14 @@ test("findings are buttons, worst first, with the rollback beside the worst alon
   expect(root.querySelectorAll(".chip-changed .mark-diamond")).toHaveLength(6);
 });
 
+test("errors that only this version has are listed below the findings", async () => {
+  await showService();
+  expect(text(".new-errors h3")).toBe("Errors since this version");
+  expect(texts(".new-errors li b")).toEqual(["341 ×", "12 ×"]);
+  expect(texts(".new-error-kind")[0]).toBe("ERROR charging %s failed · Timeout in shop.payments.charge");
+  expect(texts(".new-errors .finding-facts")[1]).toContain("GET /orders/{id} · first at");
+});
+
 test("clicking a finding charts it", async () => {
   await showService();
   expect(texts(".chart h3").at(-1)).toBe("customer.phone nullPOST /orders request");
