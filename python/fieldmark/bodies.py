@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zlib
 
-# Of a compressed body, unpacked; larger ones count as compressed. Unpacking so much takes the serving thread less than
-# half a millisecond, whatever a hostile client packed.
-UNPACKED_BYTES_MAX = 256 << 10
+from fieldmark import _core
+
+UNPACKED_BYTES_MAX = _core.UNPACKED_BYTES_MAX  # larger ones count as compressed
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 

@@ -12,6 +12,7 @@
 
 #include "bind.h"
 #include "fieldmark/bucket/reveal.h"
+#include "python/worker/zstd_body.h"
 #include "recorder.h"
 
 namespace nb = nanobind;
@@ -95,6 +96,7 @@ void BindRecorder(nb::module_& module) {
   module.attr("BODY_COMPRESSED") = static_cast<int>(BodyState::kCompressed);
   module.attr("BODY_NOT_CAPTURED") = static_cast<int>(BodyState::kNotCaptured);
   module.attr("BODY_BYTES_MAX") = Limits{}.body_bytes_max;
+  module.attr("UNPACKED_BYTES_MAX") = worker::kUnpackedBytesMax;
 
   module.attr("HELD_BYTES_MAX") = worker::kHeldBytesMax;
 

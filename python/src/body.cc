@@ -3,8 +3,10 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "fieldmark/base/limits.h"
+#include "python/worker/zstd_body.h"
 #include "python_object.h"
 
 namespace fieldmark::python {
@@ -35,6 +37,11 @@ bool IsJson(std::string_view content_type) {
   constexpr std::string_view kKind = "application/", kSuffix = "+json";
   return essence.size() >= kKind.size() + kSuffix.size() && Is(essence.substr(0, kKind.size()), kKind) &&
          Is(essence.substr(essence.size() - kSuffix.size()), kSuffix);
+}
+
+Coding CodingOf(std::string_view encoding) {
+  if (Is(encoding, "gzip") || Is(encoding, "x-gzip") || Is(encoding, "deflate")) return Coding::kZlib;
+  return Is(encoding, "zstd") ? Coding::kZstd : Coding::kNone;
 }
 
 struct BodyHeaders {
@@ -73,12 +80,12 @@ void PassingBody::Begin(bool wanted, PyObject* headers) {
   begun = true;
   if (!wanted) return;
   const BodyHeaders found = HeadersOf(headers);
-  const std::string_view coding = Trimmed(found.encoding);
-  packed = Is(coding, "gzip") || Is(coding, "x-gzip") || Is(coding, "deflate");
+  const std::string_view encoding = Trimmed(found.encoding);
+  coding = CodingOf(encoding);
   if (!IsJson(found.content_type)) {
     state = BodyState::kNotJson;
   } else {
-    const bool readable = packed || coding.empty() || Is(coding, "identity");
+    const bool readable = coding != Coding::kNone || encoding.empty() || Is(encoding, "identity");
     state = readable ? BodyState::kCaptured : BodyState::kCompressed;
   }
 }
@@ -114,13 +121,13 @@ bool PassingBody::AtEnd(bool complete, std::string& joined, bucket::Body& body,
   if (state == BodyState::kCaptured && !complete) state = BodyState::kNotCaptured;
   body = {state, {}, wire_bytes};
   if (state != BodyState::kCaptured) return true;
-  if (!packed && held_bytes > worker::kInlineBytesMax) {
+  if (coding == Coding::kNone && held_bytes > worker::kInlineBytesMax) {
     large.push_back(MovedOut());
     body.state = BodyState::kNone;
     return true;
   }
   std::string_view content = Content(joined);
-  if (packed && !Unpack(joined, content)) return false;
+  if (coding != Coding::kNone && !Unpack(joined, content)) return false;
   if (content.size() <= worker::kInlineBytesMax) {
     body = {state, content, wire_bytes};
   } else {
@@ -140,6 +147,13 @@ std::string_view PassingBody::Content(std::string& joined) const {
 }
 
 bool PassingBody::Unpack(std::string& joined, std::string_view& content) {
+  if (coding == Coding::kZstd) {
+    std::optional<std::string> unpacked = worker::UnpackZstdBody(content);
+    if (!unpacked) state = BodyState::kCompressed;
+    joined = std::move(unpacked).value_or(std::string());
+    content = joined;
+    return true;
+  }
   const Owned module(PyImport_ImportModule("fieldmark.bodies"));
   const Owned whole(PyBytes_FromStringAndSize(content.data(), static_cast<Py_ssize_t>(content.size())));
   if (!module || !whole) return false;

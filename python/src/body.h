@@ -12,11 +12,13 @@
 
 namespace fieldmark::python {
 
+enum class Coding : uint8_t { kNone, kZlib, kZstd };
+
 // Zeroes are a body of which nothing has passed yet.
 struct PassingBody {
   bool begun;               // a piece of it has passed
   bucket::BodyState state;  // kNone before Begin
-  bool packed;              // captured, and to be unpacked at the end
+  Coding coding;            // to be undone at the end, of what is captured
   uint64_t wire_bytes;      // that passed
   size_t held_bytes;        // of the recorder's
   PyObject* first;          // bytes; most bodies come in one piece

@@ -336,6 +336,20 @@ def test_a_client_that_stops_in_the_middle_of_its_body_is_counted_as_cancelled(
 
 DOCUMENT = b'{"customer": {"phone": null}}'
 RAW_DEFLATE = zlib.compressobj(wbits=-15)
+
+
+def zstd(content: bytes, says_its_size: bool = True) -> bytes:
+    """One frame of RFC 8878, by hand: blocks as they are, or one byte many times."""
+    head = b"\xa0" + len(content).to_bytes(4, "little") if says_its_size else b"\x00\x70"  # else a window of 16 MiB
+    pieces = [content[at : at + (128 << 10)] for at in range(0, len(content), 128 << 10)]
+    blocks = []
+    for number, piece in enumerate(pieces, 1):
+        repeated = len(piece) > 1 and piece.count(piece[:1]) == len(piece)
+        header = len(piece) << 3 | repeated << 1 | (number == len(pieces))
+        blocks.append(header.to_bytes(3, "little") + (piece[:1] if repeated else piece))
+    return b"\x28\xb5\x2f\xfd" + head + b"".join(blocks)
+
+
 PACKED = [
     ("gzip", gzip.compress(DOCUMENT), "documents"),
     ("GZip", gzip.compress(DOCUMENT), "documents"),
@@ -349,7 +363,14 @@ PACKED = [
     ("gzip", gzip.compress(b"[" + b" " * (100 << 20) + b"]"), "compressed"),
     ("gzip, gzip", gzip.compress(gzip.compress(DOCUMENT)), "compressed"),
     ("br", b"\x0b\x02\x80{}\x03", "compressed"),
-    ("zstd", b"(\xb5/\xfd \x02\x11\x00\x00{}", "compressed"),
+    ("zstd", zstd(DOCUMENT), "documents"),
+    ("ZSTD", zstd(DOCUMENT, says_its_size=False), "documents"),
+    ("zstd", zstd(b"not json"), "malformed"),
+    ("zstd", zstd(DOCUMENT)[:-1], "compressed"),
+    ("zstd", zstd(DOCUMENT) + b"x", "compressed"),
+    ("zstd", zstd(b" " * (100 << 20)), "compressed"),
+    ("zstd", zstd(b" " * bodies.UNPACKED_BYTES_MAX + b" "), "compressed"),
+    ("zstd", b"no zstd at all", "compressed"),
 ]
 
 
