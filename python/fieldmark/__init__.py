@@ -7,9 +7,15 @@ Only summaries leave the process, and only to ``FIELDMARK_URL``.
 """
 
 from fieldmark._about import __version__
-from fieldmark.jobs import job
-from fieldmark.log_counter import LogCounter
-from fieldmark.middleware import FieldmarkMiddleware
-from fieldmark.profiles import Profile, profile
+
+try:
+    from fieldmark.jobs import job
+    from fieldmark.log_counter import LogCounter
+    from fieldmark.middleware import FieldmarkMiddleware
+    from fieldmark.profiles import Profile, profile
+except ImportError as error:
+    from fieldmark.absent import FieldmarkMiddleware, LogCounter, Profile, job, profile, say  # type: ignore[assignment]
+
+    say(error)
 
 __all__ = ["FieldmarkMiddleware", "LogCounter", "Profile", "__version__", "job", "profile"]

@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fieldmark import doctor
-
 
 def main(arguments: list[str] | None = None) -> int:
+    try:
+        from fieldmark import doctor
+    except ImportError as error:
+        from fieldmark.absent import reason
+
+        print(f"fieldmark: {reason(error)}", file=sys.stderr)
+        return 2
     parser = argparse.ArgumentParser(prog="python -m fieldmark", description="Fieldmark in the service's environment.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     doctor.add_to(commands)

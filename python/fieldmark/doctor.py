@@ -23,7 +23,7 @@ from fieldmark import version
 from fieldmark._about import __version__
 from fieldmark.client import Client
 from fieldmark.middleware import FieldmarkMiddleware
-from fieldmark.settings import Settings, SettingsError, resolve, service_name
+from fieldmark.settings import OTHER_KEY, Settings, SettingsError, is_other_key, misspelt, resolve, service_name
 from fieldmark.transport import FORMATS, HELLO, newest_format
 
 NOTHING_WRONG = 0
@@ -120,6 +120,7 @@ def examine(environ: Mapping[str, str], folder: Path, application: Application |
         report.wrong.append("the application is not watched: add app.add_middleware(FieldmarkMiddleware)")
     if application is not None and len(application.arguments) > 1:
         report.wrong.append(f"the application has {len(application.arguments)} layers of FieldmarkMiddleware: keep one")
+    report.wrong += misspelt(environ)
     try:
         settings = resolve(environ, **arguments)
     except SettingsError as error:
@@ -191,6 +192,8 @@ def _ask_server(report: Report, settings: Settings) -> None:
         advice = "set FIELDMARK_TOKEN to one that may write for this service" if reply.status in (401, 403) else ""
         report.wrong.append(f"asking {settings.url}: {reply.found}" + (f"; {advice}" if advice else ""))
         return
+    if settings.hash_key and is_other_key(reply.body.get("hash_key"), settings.hash_key):
+        report.wrong.append(f"asking {settings.url}: {OTHER_KEY}")
     formats = reply.body.get("formats", [])
     report.answer = "takes what we send"
     if newest_format(formats) is None:

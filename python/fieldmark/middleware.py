@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
 
 from fieldmark import _core
 from fieldmark.agent import Agent, agent_for, orphaned, switch_off
 from fieldmark.connection import Connection
 from fieldmark.jobs import watch_background_tasks
 from fieldmark.logs import logger
-from fieldmark.settings import SettingsError, resolve, service_name, working_folder
+from fieldmark.settings import Arguments, SettingsError, misspelt, resolve, service_name, working_folder
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -38,42 +41,19 @@ class FieldmarkMiddleware:
     others no value leaves the process.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        service: str | None = None,
-        environment: str | None = None,
-        version: str | None = None,
-        url: str | None = None,
-        token: str | None = None,
-        hash_key: str | None = None,
-        disabled: bool | None = None,
-        bodies: bool | None = None,
-        include: str | Iterable[str] | None = None,
-        exclude: str | Iterable[str] | None = None,
-        reveal: str | Iterable[str] | None = None,
-    ) -> None:
+    def __init__(self, app: ASGIApp, **settings: Unpack[Arguments]) -> None:
         self.app = app
         self._agent: Agent | None = None
         try:
-            self._settings = resolve(
-                os.environ,
-                service=service,
-                environment=environment,
-                version=version,
-                url=url,
-                token=token,
-                hash_key=hash_key,
-                disabled=disabled,
-                bodies=bodies,
-                include=include,
-                exclude=exclude,
-                reveal=reveal,
-            )
+            self._settings = resolve(os.environ, **settings)
+            for text in misspelt(os.environ):
+                logger.warning("%s", text)
             self._disabled = self._settings.disabled
         except SettingsError as error:
             logger.error("%s; this application runs without Fieldmark", error)
+            self._disabled = True
+        except Exception as error:
+            orphaned.add(error)
             self._disabled = True
         if self._disabled:
             switch_off()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 from fieldmark.filters import is_pattern
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 URL_DEFAULT = "http://127.0.0.1:3435"
 ENVIRONMENT_DEFAULT = "production"
@@ -41,48 +46,88 @@ class Settings:
     reveal: tuple[str, ...] = ()  # fields whose values may leave the process
 
 
-def resolve(
-    environ: Mapping[str, str],
-    *,
-    service: str | None = None,
-    environment: str | None = None,
-    version: str | None = None,
-    url: str | None = None,
-    token: str | None = None,
-    hash_key: str | None = None,
-    disabled: bool | None = None,
-    bodies: bool | None = None,
-    include: str | Iterable[str] | None = None,
-    exclude: str | Iterable[str] | None = None,
-    reveal: str | Iterable[str] | None = None,
-) -> Settings:
+class Arguments(TypedDict, total=False):
+    """What a layer takes by name, and the environment as ``FIELDMARK_<NAME>``."""
+
+    service: str | None
+    environment: str | None
+    version: str | None
+    url: str | None
+    token: str | None
+    hash_key: str | None
+    disabled: bool | None
+    bodies: bool | None
+    include: str | Iterable[str] | None
+    exclude: str | Iterable[str] | None
+    reveal: str | Iterable[str] | None
+
+
+NAMES = tuple(Arguments.__annotations__)
+
+
+def resolve(environ: Mapping[str, str], **arguments: Unpack[Arguments]) -> Settings:
     """Arguments over ``FIELDMARK_*`` in ``environ`` over defaults; empty counts as not given.
 
     Raises SettingsError.
     """
+    for name in arguments:
+        if name not in NAMES:
+            raise SettingsError(f"reading settings: there is no {name}={_perhaps(name, '{}=')}")
 
-    def pick(name: str, argument: str | None) -> str | None:
-        return (argument or "").strip() or environ.get(f"FIELDMARK_{name}", "").strip() or None
+    def given(name: str) -> Any:
+        argument = arguments.get(name)
+        return environ.get(variable(name), "") if argument is None else argument
 
-    def flag(name: str, argument: bool | None, default: str) -> bool:
-        return _flag(f"FIELDMARK_{name}", environ.get(f"FIELDMARK_{name}") or default) if argument is None else argument
+    def text(name: str) -> str | None:
+        return str(arguments.get(name) or "").strip() or environ.get(variable(name), "").strip() or None
 
-    def routes(name: str, argument: str | Iterable[str] | None) -> tuple[str, ...]:
-        return _routes(name, environ.get(f"FIELDMARK_{name}", "") if argument is None else argument)
+    def flag(name: str, default: str) -> bool:
+        value = given(name)
+        return value if isinstance(value, bool) else _flag(variable(name), str(value).strip() or default)
 
     return Settings(
-        service=_name("service", pick("SERVICE", service)),
-        environment=_name("environment", pick("ENVIRONMENT", environment)) or ENVIRONMENT_DEFAULT,
-        version=_name("version", pick("VERSION", version)),
-        url=_url(pick("URL", url) or URL_DEFAULT),
-        token=pick("TOKEN", token),
-        hash_key=_hash_key(pick("HASH_KEY", hash_key)),
-        disabled=flag("DISABLED", disabled, "no"),
-        bodies=flag("BODIES", bodies, "yes"),
-        include=routes("INCLUDE", include),
-        exclude=routes("EXCLUDE", exclude),
-        reveal=_reveal(environ.get("FIELDMARK_REVEAL", "") if reveal is None else reveal),
+        service=_name("service", text("service")),
+        environment=_name("environment", text("environment")) or ENVIRONMENT_DEFAULT,
+        version=_name("version", text("version")),
+        url=_url(text("url") or URL_DEFAULT),
+        token=text("token"),
+        hash_key=_hash_key(text("hash_key")),
+        disabled=flag("disabled", "no"),
+        bodies=flag("bodies", "yes"),
+        include=_routes("INCLUDE", given("include")),
+        exclude=_routes("EXCLUDE", given("exclude")),
+        reveal=_reveal(given("reveal")),
     )
+
+
+def variable(name: str) -> str:
+    return f"FIELDMARK_{name.upper()}"
+
+
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """One text for each variable that looks like a setting and is none; what looks like none may be anybody's."""
+    found = []
+    for each in sorted(environ):
+        if each.startswith("FIELDMARK_") and each.removeprefix("FIELDMARK_").lower() not in NAMES:
+            perhaps = _perhaps(each.removeprefix("FIELDMARK_").lower(), "FIELDMARK_{}", upper=True)
+            if perhaps:
+                found.append(f"reading settings: there is no {each}{perhaps}")
+    return found
+
+
+OTHER_KEY = (
+    "FIELDMARK_HASH_KEY (or hash_key=) is another key than the server's, which never changes for a service; "
+    "what values occur, and how many, is left out there; unset it, and the server's is used"
+)
+
+
+def is_other_key(key: object, own: str) -> bool:
+    return isinstance(key, str) and key.lower() != own.lower()
+
+
+def _perhaps(name: str, form: str, upper: bool = False) -> str:
+    near = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.75)
+    return f"; is it {form.format(near[0].upper() if upper else near[0])}?" if near else ""
 
 
 def service_name(title: object, folder: str) -> str:
@@ -138,7 +183,7 @@ def _hash_key(value: str | None) -> str | None:
 
 def _routes(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
     """Of a text, those between commas."""
-    patterns = value.split(",") if isinstance(value, str) else list(value)
+    patterns = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     found = tuple(pattern.strip() for pattern in patterns if isinstance(pattern, str) and pattern.strip())
     if not all(map(is_pattern, found)) or not all(isinstance(pattern, str) for pattern in patterns):
         raise SettingsError(
@@ -150,7 +195,7 @@ def _routes(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
 
 def _reveal(value: str | Iterable[str]) -> tuple[str, ...]:
     """Of a text, the fields between commas."""
-    listed = value.split(",") if isinstance(value, str) else list(value)
+    listed = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     if not all(isinstance(field, str) for field in listed):
         raise SettingsError("reading settings: reveal= is no list of fields; write it like ['order.status']")
     found = tuple(field.strip() for field in listed if field.strip())

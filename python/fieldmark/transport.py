@@ -18,7 +18,7 @@ from fieldmark._about import SDK
 from fieldmark.client import REQUEST_SECONDS_MAX, Client, Reply
 from fieldmark.faults import Faults
 from fieldmark.logs import Limited, logger
-from fieldmark.settings import Settings, working_folder
+from fieldmark.settings import OTHER_KEY, Settings, is_other_key, working_folder
 
 FORMATS = range(_core.FORMAT_MIN, _core.FORMAT_MAX + 1)  # of a batch, that this package writes
 INTERVAL_S_DEFAULT = 5.0
@@ -163,11 +163,13 @@ class Sender:
             found, ours = reply.body.get("formats"), list(FORMATS)
             self._failed(Reply(0, f"a server that reads formats {found}, none of {ours}; upgrade the server", {}))
             return False
-        if self._settings.hash_key is None:
-            key = reply.body.get("hash_key")
-            if isinstance(key, str) and key:
+        key = reply.body.get("hash_key")
+        if isinstance(key, str) and key:
+            if self._settings.hash_key is None:
                 with self._lock:
                     self._recorder.set_hash_key(key)
+            elif is_other_key(key, self._settings.hash_key):
+                self._limited.warning(f"sending to {self._settings.url}: {OTHER_KEY}")
         self._greeted = True
         self._heard(reply)
         return not self._paused

@@ -17,6 +17,7 @@ from fieldmark import _core, agent, client, transport, version
 ELSEWHERE = (
     "_core.Profile",
     "_core.read_batch",
+    "_core.check_reveal",
     "_core.Recorder.hash_key_id",
     "_core.Recorder.held_bytes",
     "_core.Outbox.empty",

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from fieldmark import _core
+from fieldmark import FieldmarkMiddleware, _core
 from fieldmark.filters import Filter
-from fieldmark.settings import Settings, SettingsError, resolve, service_name
+from fieldmark.settings import Settings, SettingsError, misspelt, resolve, service_name
 
 KEY = "00112233445566778899aabbccddeeff"
 
@@ -154,3 +154,31 @@ def test_a_service_without_a_name_is_named_after_its_title_or_folder(title: obje
 def test_routes_are_left_out_by_patterns(include: list[str], exclude: list[str], route: str, left_out: bool) -> None:
     chosen = Filter(include, exclude)
     assert [chosen.leaves_out(route), chosen.leaves_out(route)] == [left_out, left_out]
+
+
+def test_a_name_that_is_no_setting_says_which_may_be_meant() -> None:
+    with pytest.raises(SettingsError, match=r"there is no enviroment=; is it environment=\?"):
+        resolve({}, enviroment="test")  # type: ignore[call-arg]
+    with pytest.raises(SettingsError, match=r"there is no colour=$"):
+        resolve({}, colour="red")  # type: ignore[call-arg]
+
+
+def test_a_variable_that_is_misspelt_is_told_and_others_are_left_alone() -> None:
+    environ = {
+        "FIELDMARK_ENVIROMENT": "test",
+        "FIELDMARK_SERVE_LISTEN": "0.0.0.0",
+        "FIELDMARK_PAGE": "/",
+        "FIELDMARK_URL": "http://a",
+        "FIELDMARK_": "",
+        "PATH": "/bin",
+    }
+    assert misspelt(environ) == ["reading settings: there is no FIELDMARK_ENVIROMENT; is it FIELDMARK_ENVIRONMENT?"]
+
+
+@pytest.mark.parametrize("settings", [{"enviroment": "test"}, {"bodies": 7}, {"service": 7}, {"include": 7}])
+def test_what_is_no_setting_never_stops_an_application(
+    settings: dict[str, object], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIELDMARK_VERSON", "1")
+    FieldmarkMiddleware(lambda *_: None, **settings)  # type: ignore[arg-type]
+    assert "fieldmark" in {record.name for record in caplog.records}

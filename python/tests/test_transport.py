@@ -67,6 +67,23 @@ def test_an_idle_worker_reports_that_it_was_watching(collector: Collector) -> No
     assert 10_000 <= watched_ms < 20_000
 
 
+def test_a_key_that_is_not_the_server_s_is_said_and_costs_the_hashes_alone(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    same = Hand(collector.url, hash_key=HASH_KEY.upper())
+    same.turn()
+    assert caplog.messages == []
+    other = Hand(collector.url, hash_key="f" * 32)
+    other.record()
+    other.turn()
+    assert received(collector) == 1
+    (line,) = caplog.messages
+    assert "FIELDMARK_HASH_KEY" in line
+    assert "unset it" in line
+    assert "f" * 32 not in line
+    assert HASH_KEY not in line
+
+
 def test_the_hash_key_is_the_server_s_unless_one_is_set(collector: Collector) -> None:
     expected = _core.Recorder(HASH_KEY).hash_key_id
     hand = Hand(collector.url)
