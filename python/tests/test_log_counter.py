@@ -28,7 +28,7 @@ def log(collector: Collector, service: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("FIELDMARK_URL", collector.url)
     monkeypatch.setenv("FIELDMARK_SERVICE", service)
     monkeypatch.setenv("FIELDMARK_VERSION", "v1")
-    logger = logging.getLogger(f"shop.{service}")
+    logger = logging.getLogger(f"billing.{service}")
     handler = fieldmark.LogCounter()
     logger.addHandler(handler)
     yield logger
