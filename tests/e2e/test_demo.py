@@ -67,7 +67,7 @@ def test_the_demo_holds_what_it_promises_within_four_minutes(bad):
 
 
 def test_the_decoy_shows_no_change(bad):
-    assert bad.verdicts[0] == '{"version":"decoy","state":"no_change","findings":[]}'
+    assert bad.verdicts[0] == '{"version":"decoy","state":"no_change","findings":[],"new_errors":[]}'
 
 
 def test_the_bad_release_shows_the_field_that_broke_with_its_numbers(bad):
