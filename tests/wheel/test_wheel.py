@@ -37,8 +37,8 @@ SECONDS_MAX = 300
 C_LIBRARY = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}
 WHEEL_BYTES_MAX = 6 << 20
 INSIDE = [
-    "simdjson", "Zstandard", "libstdc++ and libgcc", "Boost", "CLI11", "fmt", "spdlog", "SQLite", "toml++", "nanobind",
-    "robin_map", "Preact", "Preact Signals", "Preact Signals Core", "uPlot",
+    "simdjson", "Zstandard", "libstdc++ and libgcc", "Boost", "CLI11", "fmt", "spdlog", "SQLite", "toml++", "libsodium",
+    "nanobind", "robin_map", "Preact", "Preact Signals", "Preact Signals Core", "uPlot",
 ]  # fmt: skip
 
 APPLICATION = """
