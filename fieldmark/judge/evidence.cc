@@ -44,6 +44,7 @@ void TakeStanding(const ShareTrack& track, const ShareJudgement& judgement, cons
   evidence.test = judgement.test;
   evidence.up = judgement.up;
   evidence.p = judgement.p;
+  evidence.qualifier = judgement.qualifier;
   evidence.since_unix_s = {windows.TimeOf(judgement.since_first), windows.TimeOf(judgement.since_last)};
   evidence.since_best_unix_s = windows.TimeOf(judgement.since_best);
   if (judgement.test.before.documents < kDocumentsMin) {
@@ -74,6 +75,7 @@ void WeighLevel(const Series& series, const Windows& windows, const Settings& se
                                                    : Standing::kJudged;
   evidence.p = std::abs(evidence.effect) < settings.level_effect_min ? 1 : judgement.p;
   evidence.suspected_at_most = series.kind == Kind::kCount && judgement.short_history;
+  evidence.qualifier = judgement.qualifier;
   evidence.test = judgement;
   evidence.reach_min = settings.level_effect_min;
 }

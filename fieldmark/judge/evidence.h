@@ -31,6 +31,7 @@ struct Evidence {
   double p = 1;
   bool up = true;
   bool suspected_at_most = false;
+  std::string_view qualifier;  // such a finding is never Changed
   double from = 0;
   double to = 0;
   double effect = 0;

@@ -27,6 +27,7 @@ Finding FindingOf(const Candidate& candidate, double significance, std::string (
   finding.category = evidence.category;
   finding.kind = evidence.kind;
   finding.state = candidate.state;
+  finding.qualifier = evidence.qualifier;
   finding.direction = DirectionOf(evidence);
   finding.from = evidence.from;
   finding.to = evidence.to;
@@ -55,11 +56,30 @@ bool Worse(const Finding& a, const Finding& b) {
   return key(a) < key(b);
 }
 
+constexpr size_t kReachesMax = 200;
+
 double Median(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+// Over every signal of a small family, over some of a large one: so many, spread over all amounts of data.
+double MedianReach(const std::vector<Evidence>& family, double significance) {
+  std::vector<const Evidence*> judged;
+  for (const Evidence& evidence : family) {
+    if (evidence.standing == Standing::kJudged) judged.push_back(&evidence);
+  }
+  std::sort(judged.begin(), judged.end(), [](const Evidence* a, const Evidence* b) {
+    return std::tuple(a->n_after, a->n_before, a->from) < std::tuple(b->n_after, b->n_before, b->from);
+  });
+  const size_t stride = judged.size() / kReachesMax + 1;
+  std::vector<double> reaches;
+  for (size_t i = stride / 2; i < judged.size(); i += stride) {
+    reaches.push_back(judged[i]->Reach(significance));
+  }
+  return Median(std::move(reaches));
 }
 
 std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budget, double suspected_q) {
@@ -73,7 +93,7 @@ std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budge
   const std::vector<double> q = AdjustedP(p);
   std::vector<Candidate> moved;
   for (size_t i = 0; i < judged.size(); ++i) {
-    const bool sure = q[i] <= budget && !judged[i]->suspected_at_most;
+    const bool sure = q[i] <= budget && !judged[i]->suspected_at_most && judged[i]->qualifier.empty();
     if (!sure && q[i] > suspected_q) continue;
     moved.push_back({judged[i], sure ? State::kChanged : State::kSuspected, q[i]});
   }
@@ -101,14 +121,12 @@ std::vector<Finding> FindingsOf(const std::vector<Evidence>& family, double budg
 }
 
 void CountFamily(const std::vector<Evidence>& family, double significance, Verdict& verdict) {
-  std::vector<double> reaches;
   for (const Evidence& evidence : family) {
     verdict.judged += evidence.standing == Standing::kJudged;
     verdict.not_enough += evidence.standing == Standing::kNotEnough;
     verdict.cannot_compare += evidence.standing == Standing::kCannotCompare;
-    if (evidence.standing == Standing::kJudged) reaches.push_back(evidence.Reach(significance));
   }
-  verdict.could_have_seen = Median(std::move(reaches));
+  verdict.could_have_seen = MedianReach(family, significance);
 }
 
 }  // namespace fieldmark::judge

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -151,6 +152,36 @@ TEST(Verdict, DoesNotCallWhatThePastHasSeenAChange) {
   events[2880] = 80;
   family[0] = Shares("a", events, 100);
   EXPECT_EQ(VerdictOf(Minutes(2900), 2880, family).state, State::kChanged);
+}
+
+TEST(Verdict, DependsOnNeitherOrderNorNames) {
+  SampleOptions options;
+  options.steps = 1000;
+  SampleService service(5, options);
+  std::vector<Series> family = service.series();
+  family.push_back(Shares("planted", Steps(985, 1, 15, 20), 100));
+  const auto ask = [&] { return VerdictOf(service.timeline(), 985, family, 900); };
+  const Verdict first = ask();
+  ASSERT_EQ(first.state, State::kChanged);
+  ASSERT_EQ(first.findings[0].signal, "planted");
+
+  std::reverse(family.begin(), family.end());
+  const Verdict reversed = ask();
+  EXPECT_EQ(reversed.state, first.state);
+  EXPECT_EQ(reversed.sentence, first.sentence);
+  ASSERT_EQ(reversed.findings.size(), first.findings.size());
+  EXPECT_EQ(reversed.findings[0].q_value, first.findings[0].q_value);
+
+  for (size_t i = 0; i < family.size(); ++i) family[i].signal = "signal " + std::to_string(i);
+  const Verdict renamed = ask();
+  EXPECT_EQ(renamed.sentence, first.sentence);
+  ASSERT_EQ(renamed.findings.size(), first.findings.size());
+  EXPECT_EQ(renamed.findings[0].q_value, first.findings[0].q_value);
+
+  family.push_back(Shares("constant", Steps(1000, 0, 0, 0), 100));
+  const Verdict more = ask();
+  EXPECT_EQ(more.state, first.state);
+  EXPECT_EQ(more.findings.size(), first.findings.size());
 }
 
 TEST(Verdict, DatesTheChange) {

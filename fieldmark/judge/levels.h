@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "fieldmark/judge/series.h"
 #include "fieldmark/judge/windows.h"
@@ -23,6 +24,7 @@ struct LevelJudgement {
   double dof = 0;
   bool logarithmic = true;  // the difference is a logarithm of a ratio
   bool short_history = false;
+  std::string_view qualifier;  // how it went, other than beginning at the change and staying
 
   // The smallest relative move found four times in five at significance `p`.
   double Reach(double significance) const;

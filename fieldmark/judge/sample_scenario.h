@@ -34,6 +34,7 @@ struct Scenario {
   uint64_t seed = 1;
   Change change;
   int64_t change_offset_s = 0;
+  int64_t fault_lasts_s = 0;  // 0: to the end
   std::vector<Load> loads;
   std::vector<std::string> known_changes, excluded;
 
@@ -135,6 +136,8 @@ inline Scenario ReadScenario(const std::string& path) {
       scenario.change.look_s = Seconds(rest);
     } else if (words[0] == "change_offset") {
       scenario.change_offset_s = Seconds(rest);
+    } else if (words[0] == "fault_lasts") {
+      scenario.fault_lasts_s = Seconds(rest);
     } else if (words[0] == "next_look") {
       scenario.change.next_look_unix_s = Seconds(rest);
     } else if (words[0] == "first_version") {
@@ -199,9 +202,11 @@ class ScenarioPlayer {
     Series series = load.name;
     for (size_t step = 0; step < timeline_.steps; ++step) {
       const bool after = static_cast<int64_t>(step) * scenario_.step_s >= scenario_.before_s;
+      const int64_t faulty_s = static_cast<int64_t>(step) * scenario_.step_s - scenario_.before_s;
+      const bool lasts = scenario_.fault_lasts_s == 0 || faulty_s < scenario_.fault_lasts_s;
       const bool silent = (after && load.stops_after) || (!after && load.starts_after);
       const auto documents = silent ? 0 : std::poisson_distribution<uint64_t>(load.documents)(random_);
-      AddStep(series, after && with_fault_ ? load.after : load.before, documents);
+      AddStep(series, after && lasts && with_fault_ ? load.after : load.before, documents);
     }
     return series;
   }

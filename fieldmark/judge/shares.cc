@@ -10,6 +10,7 @@
 #include <cmath>
 #include <optional>
 
+#include "fieldmark/judge/dating.h"
 #include "fieldmark/judge/tails.h"
 
 namespace fieldmark::judge {
@@ -24,11 +25,18 @@ constexpr double kEventsMin = 10;         // on the larger side, with short hist
 // past gains chances to have shown two events in one window.
 constexpr double kBurstCorrelation = 0.004;
 constexpr double kChancesToFade = 5;
-// No service holds still: log odds may wander by so much between windows though the past happened not to.
+// No service holds still: log odds may wander by so much between windows though few placebos happened not to.
+// It fades as they become more.
 constexpr double kLogOddsDrift = 0.1;
 // The tails are extrapolated far beyond the placebos there are, and documents of one moment share customers
 // and goods. Without doubt 4 % of changes that changed nothing were Suspected or Changed among 250 signals.
 constexpr double kDoubt = 4;
+// A tail of an eighth is not looked at more closely: times the doubt it says nothing.
+constexpr double kCommonplaceZ = 1.15;
+constexpr double kWorthDating = 0.2;  // p beyond which nothing is ever found
+constexpr double kEventsForOdds = 25;
+constexpr size_t kDaysMin = 3;
+constexpr size_t kDaysMax = 7;
 constexpr double kKnownChangeZ = 3.5;
 constexpr double kKnownChangeDrift = 0.01;
 constexpr size_t kPlacebosCompared = 200;
@@ -52,6 +60,44 @@ size_t FirstComparable(const ShareTrack& track, const Windows& windows) {
     if (std::abs(old_side.share() - new_side.share()) > kKnownChangeZ * std::sqrt(variance)) return *change;
   }
   return 0;
+}
+
+bool EnoughForOdds(const Tally& tally) {
+  return std::min(tally.events, tally.documents - tally.events) >= kEventsForOdds;
+}
+
+double LogOdds(const Tally& tally) {
+  return std::log((tally.events + 0.5) / (tally.documents - tally.events + 0.5));
+}
+
+// The window before `at`, its odds moved as they move at that clock time on earlier days; as many documents
+// as would make it as sure. None where a ratio of odds would be mere noise.
+Tally ClockStep(const ShareTrack& track, const Windows& windows, size_t at, size_t first) {
+  const size_t day = windows.day_steps();
+  const size_t length = windows.length();
+  if (day == 0 || length * 4 > day || at < first + length) return {};
+  const Tally before = track.Over(Window{at - length, at});
+  if (!EnoughForOdds(before)) return {};
+  Tally usual_before;
+  Tally usual;
+  size_t days = 0;
+  for (size_t back = day; days < kDaysMax && at >= first + back + length; back += day, ++days) {
+    const Tally then_before = track.Over(Window{at - back - length, at - back});
+    const Tally then = track.Over(Window{at - back, at - back + length});
+    usual_before.events += then_before.events;
+    usual_before.documents += then_before.documents;
+    usual.events += then.events;
+    usual.documents += then.documents;
+  }
+  if (days < kDaysMin || !EnoughForOdds(usual_before) || !EnoughForOdds(usual)) return {};
+  const double log_odds = LogOdds(before) + LogOdds(usual) - LogOdds(usual_before);
+  const double documents = 1 / (1 / before.documents + 1 / usual.documents + 1 / usual_before.documents);
+  return {documents / (1 + std::exp(-log_odds)), documents};
+}
+
+Tally ControlOf(const ShareTrack& track, const Windows& windows, Control control, size_t at, size_t first) {
+  return control == Control::kClockStep ? ClockStep(track, windows, at, first)
+                                        : track.Over(windows.ControlsOf(control, at, first));
 }
 
 struct Placebo {
@@ -87,7 +133,7 @@ Drift DriftOf(const ShareTrack& track, const Windows& windows, Control control, 
     if (at < first + 4 * windows.length()) continue;
     Placebo placebo;
     placebo.window = track.Over(Window{at, at + windows.length()});
-    placebo.control = track.Over(windows.ControlsOf(control, at, first));
+    placebo.control = ControlOf(track, windows, control, at, first);
     if (placebo.window.documents <= 0 || placebo.control.documents <= 0) continue;
     placebo.sampling = 1 / placebo.window.documents + 1 / placebo.control.documents;
     placebo.difference = placebo.window.share() - placebo.control.share();
@@ -143,6 +189,8 @@ double LargestOddsMove(const ShareTrack& track, const Windows& windows, size_t f
 
 struct Chosen {
   ShareTest test;
+  Control control = Control::kWholePast;
+  size_t first = 0;  // what lies before it is no control
   std::vector<Placebo> placebos;
 };
 
@@ -150,16 +198,20 @@ Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
   const size_t first = FirstComparable(track, windows);
   const Tally past = track.Over(Window{first, windows.before().to});
   Chosen chosen;
+  chosen.first = first;
   chosen.test.documents_after = track.Over(windows.after()).documents;
   double best_variance = 0;
+  double best_moments = 0;
   for (const Control control : kControls) {
-    const Tally before = track.Over(windows.ControlsOf(control, windows.after().from, first));
+    const Tally before = ControlOf(track, windows, control, windows.after().from, first);
     if (before.documents <= 0) continue;
     Drift drift = DriftOf(track, windows, control, first, past);
     if (drift.moments < kMomentsMin) continue;
     const double variance = drift.correlation + 1 / before.documents;
     if (!chosen.placebos.empty() && variance >= best_variance) continue;
     best_variance = variance;
+    best_moments = drift.moments;
+    chosen.control = control;
     chosen.test.before = before;
     chosen.placebos = std::move(drift.placebos);
   }
@@ -171,7 +223,8 @@ Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
     test.odds_bound = std::max(kOddsBound, kOddsBoundFactor * LargestOddsMove(track, windows, first));
   } else {
     test.expected = Smoothed(test.before).share();
-    const double wander = kLogOddsDrift * kLogOddsDrift * Variance(test.expected);
+    const double wander =
+        kLogOddsDrift * kLogOddsDrift * Variance(test.expected) * kMomentsMin / best_moments;
     test.correlation = std::max(best_variance, wander + 1 / test.before.documents) +
                        HiddenBursts(chosen.placebos, Smoothed(past).share());
   }
@@ -198,33 +251,26 @@ double SeenBefore(const Chosen& chosen, double events_after, double p) {
   return static_cast<double>(seen) / static_cast<double>(chosen.placebos.size() + 1);
 }
 
-void DateIt(const ShareTrack& track, const Windows& windows, ShareJudgement& judgement) {
-  const Window after = windows.after();
-  judgement.since_first = judgement.since_best = after.from;
-  judgement.since_last = after.to;
-  const double old_share = std::clamp(judgement.test.expected, 1e-9, 1 - 1e-9);
-  std::vector<double> likelihood;
-  for (size_t step = after.from; step < after.to; ++step) {
-    const Tally still_old = track.Over(Window{after.from, step});
-    const Tally already_new = track.Over(Window{step, after.to});
-    const double new_share = std::clamp(Smoothed(already_new).share(), 1e-9, 1 - 1e-9);
-    const auto log_likelihood = [](const Tally& tally, double share) {
-      return tally.events * std::log(share) + (tally.documents - tally.events) * std::log1p(-share);
-    };
-    likelihood.push_back(log_likelihood(still_old, old_share) + log_likelihood(already_new, new_share));
-  }
-  if (likelihood.empty()) return;
-  const double best = *std::max_element(likelihood.begin(), likelihood.end());
-  bool started = false;
-  for (size_t i = 0; i < likelihood.size(); ++i) {
-    if (likelihood[i] == best) judgement.since_best = after.from + i;
-    if (likelihood[i] < best - 2) continue;  // two log units: about a 95 % interval
-    if (!started) judgement.since_first = after.from + i;
-    started = true;
-    judgement.since_last = after.from + i + 1;
-  }
-  // Right at the change, the last old step is where the interval begins.
-  if (judgement.since_first == after.from && after.from > 0) --judgement.since_first;
+// Whether the same clock time a week ago had half of the move or more, with no change to blame.
+bool MovedAWeekAgo(const ShareTrack& track, const Windows& windows, const Chosen& chosen,
+                   const Tally& after) {
+  const size_t week = kDaysMax * windows.day_steps();
+  const size_t at = windows.after().from;
+  if (chosen.test.short_history || week == 0 || at < chosen.first + week + 4 * windows.length()) return false;
+  const Tally then = track.Over(Window{at - week, at - week + windows.length()});
+  const Tally control = ControlOf(track, windows, chosen.control, at - week, chosen.first);
+  if (then.documents <= 0 || control.documents <= 0) return false;
+  const double moved = after.share() - chosen.test.expected;
+  const double moved_then = then.share() - control.share();
+  return moved * moved_then > 0 && std::abs(moved_then) >= std::abs(moved) / 2;
+}
+
+// Whether so many events are too near to what was expected for any test to say more.
+bool IsCommonplace(const ShareTest& test, double events) {
+  const double rarer = std::min(test.expected, 1 - test.expected) * test.documents_after;
+  if (test.short_history || rarer < kEventsForOdds) return false;
+  const double scale = std::sqrt(Variance(test.expected) * (1 / test.documents_after + test.correlation));
+  return std::abs(events / test.documents_after - test.expected) < kCommonplaceZ * scale;
 }
 
 }  // namespace
@@ -314,13 +360,26 @@ ShareJudgement JudgeShare(const ShareTrack& track, const Windows& windows) {
   judgement.test = chosen.test;
   judgement.after = track.Over(windows.after());
   judgement.up = judgement.after.share() > chosen.test.expected;
-  if (judgement.after.documents > 0 && chosen.test.before.documents > 0) {
+  judgement.since_first = judgement.since_best = windows.after().from;
+  judgement.since_last = windows.after().to;
+  if (judgement.after.documents > 0 && chosen.test.before.documents > 0 &&
+      !IsCommonplace(chosen.test, judgement.after.events)) {
     judgement.p = chosen.test.ProbabilityOf(judgement.after.events);
     if (!chosen.test.short_history && judgement.p < 0.05) {
       judgement.p = std::max(judgement.p, SeenBefore(chosen, judgement.after.events, judgement.p));
     }
   }
-  DateIt(track, windows, judgement);
+  if (judgement.p <= kWorthDating) {
+    // With short history nothing is known of how documents repeat each other, so nothing is said of the
+    // course.
+    const double correlation = chosen.test.short_history ? 1 : chosen.test.correlation;
+    const Dating dating = DateShare(track, windows, chosen.first, chosen.test.expected, correlation);
+    judgement.since_first = dating.first;
+    judgement.since_last = dating.last;
+    judgement.since_best = dating.best;
+    judgement.qualifier =
+        MovedAWeekAgo(track, windows, chosen, judgement.after) ? kEnvironmentMoved : dating.qualifier;
+  }
   return judgement;
 }
 

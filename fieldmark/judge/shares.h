@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "fieldmark/judge/windows.h"
@@ -58,6 +59,7 @@ struct ShareJudgement {
   size_t since_first = 0;  // steps between which the change point lies, and its likeliest one
   size_t since_last = 0;
   size_t since_best = 0;
+  std::string_view qualifier;  // how it went, other than beginning at the change and staying
 };
 
 ShareJudgement JudgeShare(const ShareTrack& track, const Windows& windows);

@@ -24,6 +24,11 @@ Windows::Windows(const Timeline& timeline, const Change& change)
   length_ = static_cast<size_t>(std::max<int64_t>(1, change.look_s / step_s_));
   if (kDaySeconds % step_s_ == 0) day_steps_ = static_cast<size_t>(kDaySeconds / step_s_);
   after_.from = step_at(change.at_unix_s);
+  // What follows another change is not this one's doing.
+  for (const int64_t time : timeline.known_changes_unix_s) {
+    const size_t step = step_at(time);
+    if (step > after_.from) length_ = std::min(length_, step - after_.from);
+  }
   after_.to = std::min(timeline.steps, after_.from + length_);
 
   clean_.assign(timeline.steps, true);
@@ -52,6 +57,10 @@ ControlWindows Windows::ControlsOf(Control control, size_t at, size_t first) con
       break;
     case Control::kJustBefore:
       add(at - std::min(at, kJustBeforeWindows * length_), at);
+      break;
+    case Control::kStep:
+    case Control::kClockStep:
+      add(at - std::min(at, length_), at);
       break;
     case Control::kSameClock:
       if (day_steps_ == 0 || length_ * 4 > day_steps_) break;

@@ -26,10 +26,14 @@ struct Window {
 enum class Control : uint8_t {
   kWholePast,   // all clean steps before it
   kJustBefore,  // the eight windows before it
+  kStep,        // the one before it
   kSameClock,   // the same clock time, one window earlier to one later, on the seven days before; needs three
                 // of them
+  kClockStep,   // the one before it, moved as that clock time moves on the days before; ControlsOf has the
+                // first part
 };
-inline constexpr Control kControls[] = {Control::kWholePast, Control::kJustBefore, Control::kSameClock};
+inline constexpr Control kControls[] = {Control::kWholePast, Control::kJustBefore, Control::kStep,
+                                        Control::kSameClock, Control::kClockStep};
 
 struct ControlWindows {
   std::array<Window, 7> windows;
@@ -43,7 +47,8 @@ class Windows {
  public:
   Windows(const Timeline& timeline, const Change& change);
 
-  // Empty when the change lies at or beyond the end of the data.
+  // Ends early where another known change follows. Empty when the change lies at or beyond the end of the
+  // data.
   const Window& after() const { return after_; }
   // All steps before the change; those of an excluded stretch are not clean.
   Window before() const { return {0, after_.from}; }
@@ -51,6 +56,8 @@ class Windows {
   // The length of a placebo window: that of the look.
   size_t length() const { return length_; }
   size_t steps() const { return clean_.size(); }
+  // Steps of a day; 0 when a day is no whole number of them.
+  size_t day_steps() const { return day_steps_; }
   size_t days() const { return day_steps_ == 0 ? 0 : after_.from / day_steps_; }
   // First steps of the known changes before this one, ascending.
   const std::vector<size_t>& known_changes() const { return known_changes_; }
@@ -66,7 +73,7 @@ class Windows {
   int64_t start_unix_s_;
   int64_t step_s_;
   size_t length_ = 1;
-  size_t day_steps_ = 0;  // 0: a day is no whole number of steps
+  size_t day_steps_ = 0;
   Window after_;
   std::vector<bool> clean_;
   std::vector<size_t> known_changes_;

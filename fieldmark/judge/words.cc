@@ -196,7 +196,9 @@ std::string SpanWords(double ms) {
 std::string NumberWords(double value) { return Grouped(Significant(value, 3)); }
 
 std::string SentenceOf(const Evidence& evidence) {
-  return WhatMovedHow(evidence) + " since " + ClockOf(evidence.since_best_unix_s) + OnDocuments(evidence);
+  const std::string qualifier = evidence.qualifier.empty() ? "" : ", " + std::string(evidence.qualifier);
+  return WhatMovedHow(evidence) + " since " + ClockOf(evidence.since_best_unix_s) + OnDocuments(evidence) +
+         qualifier;
 }
 
 std::string TimelessSentenceOf(const Evidence& evidence) {

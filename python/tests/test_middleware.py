@@ -432,8 +432,7 @@ def test_two_layers_count_a_request_once(collector: Collector, service: str) -> 
 
 
 def test_bodies_held_by_all_requests_together_are_limited(collector: Collector, service: str) -> None:
-    # Half of what a body may have: to read the largest, a worker's memory would have to be free of all else.
-    whole = b"[" + b" " * (_core.BODY_BYTES_MAX // 2 - 2) + b"]"
+    whole = b"[" + b" " * (_core.BODY_BYTES_MAX - 2) + b"]"
     fitting = _core.HELD_BYTES_MAX // len(whole)
     all_arrived = asyncio.Event()
     held: list[int] = []

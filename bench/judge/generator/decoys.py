@@ -215,4 +215,10 @@ def alarm(judge: Judge, name: str, seed: int, look: str) -> list[str]:
             maker.draw(signal, truths[key])
     timeline = Timeline(scene.start_unix_s, STEP_S, [START + step * STEP_S for step in scene.known_changes])
     (answer,) = judge.ask(text_of(timeline, signals.values()), [timeline.time_of(scene.at)], look)
+    if name == "rollback":  # the bad version's end is its doing, and is called better
+        return [
+            finding["signal"]
+            for finding in answer["findings"]
+            if finding["state"] == "changed" and finding["direction"] != "better"
+        ]
     return changed_signals(answer)
