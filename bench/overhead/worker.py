@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -72,8 +73,8 @@ def resident_kb() -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
 
-async def answer(app: variants.ASGIApp) -> dict[str, int]:
-    """Requests driven, by route."""
+async def answer(app: variants.ASGIApp, settle: Callable[[], None]) -> dict[str, int]:
+    """Requests driven, by route. ``settle`` waits for what a variant does beside the thread that serves."""
     lifespan = await start_lifespan(app)
     loop = asyncio.get_running_loop()
     bodies = {route: application.payloads(route, SEED) for route in application.ROUTES}
@@ -85,7 +86,9 @@ async def answer(app: variants.ASGIApp) -> dict[str, int]:
         process, thread = time.process_time_ns(), time.thread_time_ns()
         spent = await drive(app, route, int(requests), bodies[route])
         driven[route] += int(requests)
-        process, thread = time.process_time_ns() - process, time.thread_time_ns() - thread
+        thread = time.thread_time_ns() - thread
+        settle()
+        process = time.process_time_ns() - process
         row = {"ns": spent, "thread_ns": thread, "process_ns": process, "resident_kb": resident_kb()}
         print(json.dumps(row), flush=True)
     lifespan.cancel()
@@ -98,7 +101,7 @@ def main() -> None:
     app = variant.install(partial(application.build, SEED))
     os.sched_setaffinity(0, {int(core)})
     if mode == "drive":
-        driven = asyncio.run(answer(app))
+        driven = asyncio.run(answer(app, getattr(variant, "settle", lambda: None)))
         if hasattr(variant, "check"):
             variant.check(driven)
         os._exit(0)  # whatever threads others left running

@@ -25,7 +25,7 @@
 namespace fieldmark::python {
 namespace {
 
-using worker::LargeBody;
+using worker::KeptBody;
 
 struct Exchange {
   PyObject_HEAD PyObject* agent;  // told of faults
@@ -247,8 +247,8 @@ int IsLeftOut(Exchange* exchange, PyObject* route) {
 }
 
 // What nobody took.
-void LetGo(Exchange* exchange, const std::list<LargeBody>& large) {
-  for (const LargeBody& body : large) {
+void LetGo(Exchange* exchange, const std::list<KeptBody>& large) {
+  for (const KeptBody& body : large) {
     exchange->recorder->Release(body.held_bytes);
     for (void* owner : body.owners) Py_DECREF(static_cast<PyObject*>(owner));
   }
@@ -273,7 +273,7 @@ bool Record(Exchange* exchange, PyObject* error) {
       .cancelled = exchange->cancelled,
       .exception = exception ? TextOf(exception.get()) : std::string_view{}};
   std::string request_joined, response_joined;
-  std::list<LargeBody> large;
+  std::list<KeptBody> large;
   bool ended = exchange->request.AtEnd(exchange->request_complete, request_joined, event.request, large);
   const size_t of_request = large.size();
   // What a 206 brings is a part of a document, however complete the part.

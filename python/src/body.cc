@@ -117,18 +117,18 @@ void PassingBody::Skip(WorkerRecorder& recorder) {
 }
 
 bool PassingBody::AtEnd(bool complete, std::string& joined, bucket::Body& body,
-                        std::list<worker::LargeBody>& large) {
+                        std::list<worker::KeptBody>& large) {
   if (state == BodyState::kCaptured && !complete) state = BodyState::kNotCaptured;
   body = {state, {}, wire_bytes};
   if (state != BodyState::kCaptured) return true;
-  if (coding == Coding::kNone && held_bytes > worker::kInlineBytesMax) {
+  if (coding == Coding::kNone && held_bytes > worker::kCopiedBodyBytesMax) {
     large.push_back(MovedOut());
     body.state = BodyState::kNone;
     return true;
   }
   std::string_view content = Content(joined);
   if (coding != Coding::kNone && !Unpack(joined, content)) return false;
-  if (content.size() <= worker::kInlineBytesMax) {
+  if (content.size() <= worker::kCopiedBodyBytesMax) {
     body = {state, content, wire_bytes};
   } else {
     large.push_back({.wire_bytes = wire_bytes, .joined = std::move(joined)});
@@ -165,8 +165,8 @@ bool PassingBody::Unpack(std::string& joined, std::string_view& content) {
   return true;
 }
 
-worker::LargeBody PassingBody::MovedOut() {
-  worker::LargeBody large{.wire_bytes = wire_bytes};
+worker::KeptBody PassingBody::MovedOut() {
+  worker::KeptBody large{.wire_bytes = wire_bytes};
   const auto move = [&](PyObject* piece) {
     large.owners.push_back(Py_NewRef(piece));
     large.pieces.push_back(BytesOf(piece));

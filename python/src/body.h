@@ -33,7 +33,7 @@ struct PassingBody {
   void Skip(worker::WorkerRecorder& recorder);
   // What came of it: in `joined` where it was packed or in pieces. A large one goes to the end of
   // `large` with what it holds, and `body` says its size alone. False with an exception when it failed.
-  bool AtEnd(bool complete, std::string& joined, bucket::Body& body, std::list<worker::LargeBody>& large);
+  bool AtEnd(bool complete, std::string& joined, bucket::Body& body, std::list<worker::KeptBody>& large);
   // Lets go of what is kept.
   void Release(worker::WorkerRecorder& recorder);
 
@@ -41,7 +41,7 @@ struct PassingBody {
   std::string_view Content(std::string& joined) const;
   // Sets `content`, in `joined`, or the state. False with an exception.
   bool Unpack(std::string& joined, std::string_view& content);
-  worker::LargeBody MovedOut();
+  worker::KeptBody MovedOut();
 };
 
 }  // namespace fieldmark::python

@@ -19,7 +19,7 @@ class Recorder : public worker::WorkerRecorder {
   // Of bodies that were recorded beside. Needs the GIL.
   void LetGoFinished() {
     if (!has_finished()) return;
-    for (const worker::LargeBody& body : TakeFinished()) {
+    for (const worker::KeptBody& body : TakeFinished()) {
       for (void* owner : body.owners) Py_DECREF(static_cast<PyObject*>(owner));
     }
   }

@@ -1,54 +1,86 @@
 #include "python/worker/worker_recorder.h"
 
-#include <unistd.h>
+#include <pthread.h>
 
 #include <utility>
 
 namespace fieldmark::worker {
 
+using bucket::Body;
+using bucket::BodyEvent;
+using bucket::BodyState;
 using bucket::Recorder;
+using bucket::RequestEvent;
+
+namespace {
+
+// Forks that led to this process: asking the system who one is costs more than recording a request.
+std::atomic<int> forks = 0;
+[[maybe_unused]] const int counting_forks =
+    pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+
+}  // namespace
 
 WorkerRecorder::WorkerRecorder(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals)
     : account_(std::make_shared<MemoryAccount>(Limits{}.memory_bytes_max)),
       idle_(std::make_unique<Recorder>(Limits{}, key, account_)),
       active_(std::make_unique<Recorder>(Limits{}, key, account_)),
-      large_(std::make_unique<LargeBodies>(key, reveals, account_)),
-      made_in_process_(getpid()) {
+      beside_(std::make_unique<ProfilingThread>(key, reveals, account_)),
+      made_after_forks_(forks.load(std::memory_order_relaxed)) {
   for (Recorder* recorder : {idle_.get(), active_.get()}) bucket::Declare(reveals, *recorder);
 }
 
 WorkerRecorder::~WorkerRecorder() {
   if (!is_inherited()) return;
-  static_cast<void>(large_.release());
+  static_cast<void>(beside_.release());
   static_cast<void>(idle_.release());
   static_cast<void>(active_.release());
 }
 
-void WorkerRecorder::RecordRequest(const bucket::RequestEvent& event, std::list<LargeBody>& beside) {
-  {
-    const std::lock_guard lock(active_mutex_);
-    active_->Record(event);
-    for (LargeBody& body : beside) {
-      body.route = active_->RecordedAs(event.route);
-      body.ended_unix_ms = event.ended_unix_ms;
-    }
+void WorkerRecorder::RecordRequest(const RequestEvent& event, std::list<KeptBody>& kept) {
+  RequestEvent counted = event;
+  for (Body* body : {&counted.request, &counted.response}) {
+    if (body->state == BodyState::kCaptured) body->state = BodyState::kNone;
   }
-  if (beside.empty() || (!is_inherited() && large_->Take(beside))) return;
+  std::string_view recorded_as;
   Record([&](Recorder& recorder) {
-    for (const LargeBody& body : beside) {
+    recorder.Record(counted);
+    recorded_as = recorder.RecordedAs(event.route);
+  });
+  RecordBody(recorded_as, std::nullopt, event, event.request);
+  RecordBody(recorded_as, event.status, event, event.response);
+  if (kept.empty()) return;
+  for (KeptBody& body : kept) {
+    body.route = recorded_as;
+    body.ended_unix_ms = event.ended_unix_ms;
+  }
+  if (!is_inherited() && beside_->Take(kept)) return;
+  Record([&](Recorder& recorder) {
+    for (const KeptBody& body : kept) {
       recorder.RecordBody({.route = body.route,
                            .response_status = body.response_status,
                            .ended_unix_ms = body.ended_unix_ms,
-                           .body = {bucket::BodyState::kNotCaptured, {}, body.wire_bytes}});
+                           .body = {BodyState::kNotCaptured, {}, body.wire_bytes}});
     }
   });
 }
 
-bool WorkerRecorder::is_inherited() const { return getpid() != made_in_process_; }
+void WorkerRecorder::RecordBody(std::string_view route, std::optional<uint16_t> response_status,
+                                const RequestEvent& event, const Body& body) {
+  if (body.state != BodyState::kCaptured) return;
+  const BodyEvent alone{
+      .route = route, .response_status = response_status, .ended_unix_ms = event.ended_unix_ms, .body = body};
+  if (!is_inherited() && beside_->Take(alone)) return;
+  Record([&](Recorder& recorder) { recorder.RecordBody(alone); });
+}
 
-std::list<LargeBody> WorkerRecorder::TakeFinished() {
-  std::list<LargeBody> finished = large_->TakeFinished();
-  for (const LargeBody& body : finished) Release(body.held_bytes);
+bool WorkerRecorder::is_inherited() const {
+  return forks.load(std::memory_order_relaxed) != made_after_forks_;
+}
+
+std::list<KeptBody> WorkerRecorder::TakeFinished() {
+  std::list<KeptBody> finished = beside_->TakeFinished();
+  for (const KeptBody& body : finished) Release(body.held_bytes);
   return finished;
 }
 
@@ -61,9 +93,10 @@ Recorder& WorkerRecorder::Exchange() {
 WorkerRecorder::Drained WorkerRecorder::Drain() {
   const std::lock_guard lock(idle_mutex_);
   Recorder& full = Exchange();
+  beside_->Settle(kDrainWaitMax);
   Drained drained{full.Drain(), full.hash_key_id()};
   if (!undrained_.empty()) bucket::AbsorbBuckets(drained.buckets, std::exchange(undrained_, {}));
-  bucket::AbsorbBuckets(drained.buckets, large_->Drain());
+  bucket::AbsorbBuckets(drained.buckets, beside_->Drain());
   return drained;
 }
 
@@ -73,7 +106,7 @@ void WorkerRecorder::SetHashKey(const HashKey& key) {
   Recorder& full = Exchange();
   full.SetHashKey(key);
   bucket::AbsorbBuckets(undrained_, full.Drain());
-  large_->SetHashKey(key);
+  beside_->SetHashKey(key);
 }
 
 uint64_t WorkerRecorder::hash_key_id() {

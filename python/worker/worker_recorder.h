@@ -2,9 +2,8 @@
 // and the other is at rest: a drain lets them change places and then empties the one at rest, so that whoever
 // records waits for the exchange of a pointer, never for summaries to be gathered.
 //
-// A large body is recorded on a thread beside. Each recorder has its own names (see profile/profiler.h):
-// where there are more keys than may have one, they may differ in which do. Safe for use by several threads
-// at once.
+// Bodies are profiled on a thread beside, with a recorder of its own. Safe for use by several threads at
+// once.
 #pragma once
 
 #include <atomic>
@@ -18,15 +17,17 @@
 
 #include "fieldmark/bucket/recorder.h"
 #include "fieldmark/bucket/reveal.h"
-#include "python/worker/large_bodies.h"
+#include "python/worker/profiling_thread.h"
 
 namespace fieldmark::worker {
 
 // Bytes of the bodies that are kept for the time of their requests, all together.
 inline constexpr size_t kHeldBytesMax = 16u << 20;
-// A body up to here is profiled on the thread that serves, in about 50 microseconds at the most; handing it
-// to another thread costs more than profiling what is small.
-inline constexpr size_t kInlineBytesMax = 32u << 10;
+// A body up to here is copied for the thread that profiles, a larger one is kept until then: copying costs
+// less than keeping books, and more than that from some thousand bytes on.
+inline constexpr size_t kCopiedBodyBytesMax = 2u << 10;
+// A drain waits so long at the most until the bodies of the requests that it takes are profiled.
+inline constexpr std::chrono::milliseconds kDrainWaitMax{200};
 
 class WorkerRecorder {
  public:
@@ -44,22 +45,23 @@ class WorkerRecorder {
     record(*active_);
   }
 
-  // Records a request, and those of its bodies that `beside` holds on the thread beside; the event says
-  // nothing of these but their sizes. Where that is not possible they count as not captured, and stay in the
-  // list.
-  void RecordRequest(const bucket::RequestEvent& event, std::list<LargeBody>& beside);
+  // Records a request. Its captured bodies are profiled beside; where that is not possible, at once. So are
+  // those that `kept` holds, of which the event says nothing but their sizes; where that is not possible they
+  // count as not captured, and stay in the list.
+  void RecordRequest(const bucket::RequestEvent& event, std::list<KeptBody>& kept);
   // Waits, so long at the most, until the bodies beside are recorded.
-  void Settle(std::chrono::milliseconds wait_max) { large_->Settle(wait_max); }
+  void Settle(std::chrono::milliseconds wait_max) { beside_->Settle(wait_max); }
   // As at the end of a process: settles, counts the rest as not captured, and records nothing beside from now
   // on.
-  void Close(std::chrono::milliseconds wait_max) { large_->Close(wait_max); }
+  void Close(std::chrono::milliseconds wait_max) { beside_->Close(wait_max); }
   // Bodies beside that are recorded; what they held is released, their owners are the caller's to let go.
-  bool has_finished() const { return large_->has_finished(); }
-  std::list<LargeBody> TakeFinished();
+  bool has_finished() const { return beside_->has_finished(); }
+  std::list<KeptBody> TakeFinished();
   // Whether another process made it, of which this one is a child.
   bool is_inherited() const;
 
-  // Everything since the last call, concealed, and the key that it was hashed under.
+  // Everything since the last call, concealed, and the key that it was hashed under; of bodies beside, what
+  // is profiled after kDrainWaitMax.
   struct Drained {
     bucket::Buckets buckets;
     uint64_t hash_key_id = 0;
@@ -76,6 +78,9 @@ class WorkerRecorder {
   size_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
 
  private:
+  // Of an event that is recorded.
+  void RecordBody(std::string_view route, std::optional<uint16_t> response_status,
+                  const bucket::RequestEvent& event, const bucket::Body& body);
   // Lets the two change places; the one that is at rest now belongs to the caller, who holds idle_mutex_.
   bucket::Recorder& Exchange();
 
@@ -85,9 +90,9 @@ class WorkerRecorder {
   bucket::Buckets undrained_;  // what a change of the key left
   std::mutex active_mutex_;
   std::unique_ptr<bucket::Recorder> active_;
-  std::unique_ptr<LargeBodies> large_;
+  std::unique_ptr<ProfilingThread> beside_;
   std::atomic<size_t> held_bytes_ = 0;
-  const int made_in_process_;
+  const int made_after_forks_;
 };
 
 }  // namespace fieldmark::worker

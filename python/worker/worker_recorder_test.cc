@@ -106,19 +106,18 @@ TEST(WorkerRecorderTest, AChangeOfTheKeyLosesHashesAndNoCounts) {
   EXPECT_EQ(NameField(drained.buckets).categories, NameField(only_other.Drain().buckets).categories);
 }
 
-// ---------------------------------------------------------------- large bodies
+// ---------------------------------------------------------------- bodies beside
 
 constexpr std::chrono::seconds kForever{20};
 
-std::list<LargeBody> Large(std::vector<std::string_view> pieces,
-                           std::optional<uint16_t> response_status = {}) {
-  std::list<LargeBody> body;
+std::list<KeptBody> Kept(std::vector<std::string_view> pieces, std::optional<uint16_t> response_status = {}) {
+  std::list<KeptBody> body;
   body.push_back({.response_status = response_status, .pieces = std::move(pieces)});
   return body;
 }
 
 // One request, of which the body is recorded beside. Gives back what was not taken.
-std::list<LargeBody> RecordRequestOf(WorkerRecorder& worker, std::list<LargeBody> body) {
+std::list<KeptBody> RecordRequestOf(WorkerRecorder& worker, std::list<KeptBody> body) {
   worker.RecordRequest({.route = kRoute, .status = 200, .ended_unix_ms = kNow}, body);
   return body;
 }
@@ -127,11 +126,11 @@ const bucket::BodySummary& BodyOf(const Buckets& buckets, std::string_view subje
   return *buckets.begin()->second.find(subject)->second.body;
 }
 
-TEST(WorkerRecorderTest, ALargeBodyIsRecordedBesideAsItWouldBeInline) {
+TEST(WorkerRecorderTest, AKeptBodyIsRecordedBesideAsItWouldBeInline) {
   WorkerRecorder beside(kKey), in_line(kKey);
-  RecordRequestOf(beside, Large({kBody}));
-  RecordRequestOf(beside, Large({kBody.substr(0, 9), kBody.substr(9, 1), kBody.substr(10)}, 200));
-  RecordRequestOf(beside, Large({kBody.substr(1)}, 503));
+  RecordRequestOf(beside, Kept({kBody}));
+  RecordRequestOf(beside, Kept({kBody.substr(0, 9), kBody.substr(9, 1), kBody.substr(10)}, 200));
+  RecordRequestOf(beside, Kept({kBody.substr(1)}, 503));
   beside.Settle(kForever);
   for (const std::optional<uint16_t> status : {std::optional<uint16_t>(), {200}, {503}}) {
     in_line.Record([&](Recorder& recorder) {
@@ -146,10 +145,65 @@ TEST(WorkerRecorderTest, ALargeBodyIsRecordedBesideAsItWouldBeInline) {
   EXPECT_EQ(beside.Drain().buckets, in_line.Drain().buckets);
 }
 
+bucket::RequestEvent Order(UnixMs ended_unix_ms = kNow) {
+  return {.route = kRoute,
+          .status = 201,
+          .ended_unix_ms = ended_unix_ms,
+          .app_return_ms = 1,
+          .request = {BodyState::kCaptured, kBody, kBody.size()},
+          .response = {BodyState::kCaptured, kBody.substr(1), kBody.size() - 1}};
+}
+
+void RecordOrders(WorkerRecorder& worker, int count, UnixMs ended_unix_ms = kNow) {
+  std::list<KeptBody> none;
+  for (int i = 0; i < count; ++i) worker.RecordRequest(Order(ended_unix_ms), none);
+}
+
+// As a single recorder counts them.
+Buckets OrdersInline(int count) {
+  Recorder recorder(Limits{}, kKey);
+  for (int i = 0; i < count; ++i) recorder.Record(Order());
+  return recorder.Drain();
+}
+
+TEST(WorkerRecorderTest, SmallBodiesAreRecordedBesideAsTheyWouldBeInline) {
+  WorkerRecorder worker(kKey);
+  RecordOrders(worker, 3'000);  // the thread is woken some times, and not for the last
+  worker.Settle(kForever);
+  EXPECT_EQ(worker.Drain().buckets, OrdersInline(3'000));
+}
+
+TEST(WorkerRecorderTest, BodiesOfAnEarlierMinuteStayInIt) {
+  WorkerRecorder worker(kKey);
+  RecordOrders(worker, 1);
+  RecordOrders(worker, 1, kNow + kMsPerMinute);
+  RecordOrders(worker, 1);
+  worker.Settle(kForever);
+  const Buckets buckets = worker.Drain().buckets;
+  ASSERT_EQ(buckets.size(), 2u);
+  EXPECT_EQ(BodyOf(buckets, "POST /orders request").documents, 2u);
+}
+
+TEST(WorkerRecorderTest, SmallBodiesAfterTheEndAreRecordedAtOnce) {
+  WorkerRecorder worker(kKey);
+  RecordOrders(worker, 1);
+  worker.Close(kForever);
+  RecordOrders(worker, 2);
+  EXPECT_EQ(worker.Drain().buckets, OrdersInline(3));
+}
+
+TEST(WorkerRecorderTest, SmallBodiesThatTheThreadDoesNotGetToAreRecordedAtOnce) {
+  WorkerRecorder worker(kKey);
+  constexpr int kTooMany = 10 * kCopiedBytesMax / 100;  // faster than they are profiled
+  RecordOrders(worker, kTooMany);
+  worker.Settle(kForever);
+  EXPECT_EQ(worker.Drain().buckets, OrdersInline(kTooMany));
+}
+
 TEST(WorkerRecorderTest, OwnersComeBackOnceAndWhatTheyHeldIsReleased) {
   WorkerRecorder worker;
   int owner = 0;
-  std::list<LargeBody> body = Large({kBody});
+  std::list<KeptBody> body = Kept({kBody});
   body.front().owners = {&owner};
   body.front().held_bytes = 100;
   ASSERT_TRUE(worker.Hold(100));
@@ -169,9 +223,9 @@ TEST(WorkerRecorderTest, WhatIsLeftAtTheEndCountsAsNotCaptured) {
   while (slow.size() < 500'000) slow += ",1";
   slow += ']';
   WorkerRecorder worker;
-  for (uint64_t i = 0; i < kBodies; ++i) RecordRequestOf(worker, Large({slow}));
+  for (uint64_t i = 0; i < kBodies; ++i) RecordRequestOf(worker, Kept({slow}));
   worker.Close(std::chrono::milliseconds(0));
-  EXPECT_EQ(RecordRequestOf(worker, Large({slow})).size(), 1u);  // after the end
+  EXPECT_EQ(RecordRequestOf(worker, Kept({slow})).size(), 1u);  // after the end
   const Buckets buckets = worker.Drain().buckets;
   const bucket::BodySummary& body = BodyOf(buckets, "POST /orders request");
   EXPECT_EQ(Requests(buckets), kBodies + 1);
@@ -180,11 +234,14 @@ TEST(WorkerRecorderTest, WhatIsLeftAtTheEndCountsAsNotCaptured) {
   EXPECT_EQ(worker.TakeFinished().size(), kBodies);
 }
 
-TEST(WorkerRecorderTest, NothingIsLostWhileLargeBodiesComeKeysChangeAndDrainsGoOn) {
+TEST(WorkerRecorderTest, NothingIsLostWhileBodiesComeKeysChangeAndDrainsGoOn) {
   constexpr uint64_t kBodies = 400;
   WorkerRecorder worker(kKey);
   std::thread recording([&] {
-    for (uint64_t i = 0; i < kBodies; ++i) RecordRequestOf(worker, Large({kBody}));
+    for (uint64_t i = 0; i < kBodies; ++i) {
+      RecordRequestOf(worker, Kept({kBody}));
+      RecordOrders(worker, 1);
+    }
   });
   uint64_t documents = 0, requests = 0, owners = 0;
   const auto drain = [&] {
@@ -200,19 +257,19 @@ TEST(WorkerRecorderTest, NothingIsLostWhileLargeBodiesComeKeysChangeAndDrainsGoO
   recording.join();
   worker.Close(kForever);
   drain();
-  EXPECT_EQ(requests, kBodies);
-  EXPECT_EQ(documents, kBodies);
+  EXPECT_EQ(requests, 2 * kBodies);
+  EXPECT_EQ(documents, 2 * kBodies);
   EXPECT_EQ(owners, kBodies);
 }
 
-TEST(WorkerRecorderTest, ALargeBodyOfARouteWithoutANameGoesWhereItsRequestsGo) {
+TEST(WorkerRecorderTest, AKeptBodyOfARouteWithoutANameGoesWhereItsRequestsGo) {
   WorkerRecorder worker;
   for (size_t i = 0; i <= Limits{}.subjects_max; ++i) {
     worker.Record([&](Recorder& recorder) {
       recorder.Record({.route = "GET /" + std::to_string(i), .status = 200, .ended_unix_ms = kNow});
     });
   }
-  RecordRequestOf(worker, Large({kBody}));
+  RecordRequestOf(worker, Kept({kBody}));
   worker.Settle(kForever);
   const Buckets buckets = worker.Drain().buckets;
   EXPECT_EQ(BodyOf(buckets, "(other) request").documents, 1u);
@@ -221,11 +278,12 @@ TEST(WorkerRecorderTest, ALargeBodyOfARouteWithoutANameGoesWhereItsRequestsGo) {
 
 TEST(WorkerRecorderTest, AChildOfTheProcessLeavesItsParentsRecorderAlone) {
   WorkerRecorder worker;
-  RecordRequestOf(worker, Large({kBody}));
+  RecordRequestOf(worker, Kept({kBody}));
   worker.Settle(kForever);
   EXPECT_EXIT(
       {
-        const size_t left = RecordRequestOf(worker, Large({kBody})).size();
+        const size_t left = RecordRequestOf(worker, Kept({kBody})).size();
+        RecordOrders(worker, 1);
         worker.~WorkerRecorder();  // would wait for a thread that this process does not have
         _exit(left == 1 ? 0 : 1);
       },
