@@ -53,7 +53,9 @@ Result<bool> Compactor::Round(UnixMs now) {
   if (!more_parts.ok()) return more_parts.error();
   const Result<bool> more_old = DropOld(now);
   if (!more_old.ok()) return more_old.error();
-  if (set_aside_ == 0) return *more_log || *more_parts || *more_old;
+  const Result<bool> more_free = ShrinkFile();
+  if (!more_free.ok()) return more_free.error();
+  if (set_aside_ == 0) return *more_log || *more_parts || *more_old || *more_free;
   return Error{ErrorCode::kDataLoss,
                writer_.path() + ": " + std::to_string(set_aside_) +
                    " damaged rows were set aside in its table \"aside\"; check the disk and keep "
@@ -260,6 +262,21 @@ Result<bool> Compactor::DropOld(UnixMs now) {
   const bool more = left < limits_.deleted_max || !unused->empty();
   if (!more) dropped_at_ = hour;
   return more;
+}
+
+// Free pages are used again, so few are no loss; beyond that they go back to the disk.
+Result<bool> Compactor::ShrinkFile() {
+  const std::lock_guard lock(writer_mutex_);
+  const Result<int64_t> pages = writer_.Number("PRAGMA page_count");
+  if (!pages.ok()) return pages.error();
+  const Result<int64_t> before = writer_.Number("PRAGMA freelist_count");
+  if (!before.ok()) return before.error();
+  const int64_t kept = std::max(limits_.free_pages_kept, *pages / 4);
+  if (*before <= kept) return false;
+  FM_RETURN_IF_ERROR(writer_.Run("PRAGMA incremental_vacuum(1000)"));
+  const Result<int64_t> after = writer_.Number("PRAGMA freelist_count");
+  if (!after.ok()) return after.error();
+  return *after > kept && *after < *before;
 }
 
 // Looks through all subjects beside the writer; whether they are still unused is asked again within its lock.

@@ -20,6 +20,7 @@ struct RoundLimits {
   size_t memory_bytes_max = 128 << 20;  // of what they unpack to
   int64_t parts_max = 20'000;           // rows of the part table
   int64_t deleted_max = 2'000;          // rows that are too old
+  int64_t free_pages_kept = 4'096;      // before some are given back, a thousand a round
 };
 
 class Compactor {
@@ -54,6 +55,7 @@ class Compactor {
   Status Write(const Folded& folded, const std::string& table, const Taken& taken);
   Status SetAside(const DamagedRow& row);
   Result<bool> DropOld(UnixMs now);
+  Result<bool> ShrinkFile();
   Result<std::vector<int64_t>> UnusedSubjects();
   Status DropUnused(const std::vector<int64_t>& subjects, UnixMs forgotten_before);
   // The age of data is measured from here: by two clocks, so that one that runs ahead deletes nothing.

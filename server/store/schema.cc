@@ -1,5 +1,9 @@
 #include "server/store/schema.h"
 
+#include <sqlite3.h>
+
+#include <charconv>
+
 namespace fieldmark::store {
 namespace {
 
@@ -74,18 +78,35 @@ CREATE TABLE hash_key(
 )sql";
 
 Status Create(Connection& connection) {
-  const std::string script = kCreate + ("PRAGMA application_id = " + std::to_string(kApplicationId)) +
+  // Free pages can go back to the disk a few at a time; it can be said of an empty database only.
+  const std::string script = std::string("PRAGMA auto_vacuum = INCREMENTAL;") + kCreate +
+                             ("PRAGMA application_id = " + std::to_string(kApplicationId)) +
                              "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; COMMIT;";
   return connection.RunScript(script.c_str());
+}
+
+// The check counts a page that could not be read as a damaged one, and names SQLite's code for why.
+bool IsOfTheDisk(std::string_view found) {
+  constexpr std::string_view kCode = "error code=";
+  const size_t at = found.find(kCode);
+  if (at == std::string_view::npos) return false;
+  int code = 0;
+  std::from_chars(found.data() + at + kCode.size(), found.data() + found.size(), code);
+  return (code & 0xFF) == SQLITE_IOERR;
 }
 
 Status CheckPages(Connection& connection) {
   Statement check = connection.Use("PRAGMA quick_check(1)");
   const Result<bool> row = check.Next();
   if (!row.ok()) return row.error();
-  if (*row && check.Bytes(0) == "ok") return {};
+  const std::string_view found = *row ? check.Bytes(0) : "no answer";
+  if (found == "ok") return {};
+  if (IsOfTheDisk(found)) {
+    return Error{ErrorCode::kUnavailable, connection.path() + ": checking it: the disk failed (" +
+                                              std::string(found) + "); check its disk and start again"};
+  }
   return Error{ErrorCode::kDataLoss,
-               connection.path() + ": damaged (" + std::string(*row ? check.Bytes(0) : "no answer") +
+               connection.path() + ": damaged (" + std::string(found) +
                    "); nothing was deleted: put a backup in its place, or move it away to begin anew"};
 }
 

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -156,9 +158,40 @@ Status Connection::RunScript(const char* sql) {
   return {};
 }
 
+void Connection::KeepWriteAheadBelow(int64_t pages) {
+  write_ahead_pages_usual_ = pages;
+  sqlite3_wal_hook(
+      database_,
+      [](void* self, sqlite3*, const char*, int in_log) {
+        Connection& connection = *static_cast<Connection*>(self);
+        connection.write_ahead_pages_ = in_log;
+        if (in_log > connection.write_ahead_pages_usual_) (void)connection.Checkpoint();
+        return SQLITE_OK;
+      },
+      this);
+}
+
+Status Connection::Checkpoint() {
+  int in_log = 0;
+  int moved = 0;
+  const int code = sqlite3_wal_checkpoint_v2(database_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+  if ((code & 0xFF) == SQLITE_BUSY) return {};
+  if (code != SQLITE_OK) return Explain(database_, path_, code);
+  write_ahead_pages_ = moved == in_log ? 0 : in_log;
+  return {};
+}
+
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(database_) == 0; }
 int64_t Connection::last_insert_id() const { return sqlite3_last_insert_rowid(database_); }
 int64_t Connection::changes() const { return sqlite3_changes64(database_); }
+
+Result<int64_t> Connection::FreeBytes() {
+  const Result<int64_t> pages = Number("PRAGMA freelist_count");
+  if (!pages.ok()) return pages;
+  const Result<int64_t> page_bytes = Number("PRAGMA page_size");
+  if (!page_bytes.ok()) return page_bytes;
+  return *pages * *page_bytes;
+}
 
 Result<Transaction> Transaction::Begin(Connection& connection, Kind kind) {
   FM_RETURN_IF_ERROR(connection.Run(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE"));
@@ -177,6 +210,53 @@ Transaction::~Transaction() {
 Status Transaction::Commit() {
   FM_RETURN_IF_ERROR(connection_->Run("COMMIT"));
   connection_ = nullptr;
+  return {};
+}
+
+namespace {
+
+// A file as SQLite sees it.
+class OpenFile {
+ public:
+  OpenFile(const std::string& path, int flags) {
+    sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+    memory_ = std::make_unique<std::byte[]>(static_cast<size_t>(vfs->szOsFile));
+    opened_ = vfs->xOpen(vfs, path.c_str(), get(), flags, nullptr);
+  }
+  ~OpenFile() {
+    if (get()->pMethods != nullptr) get()->pMethods->xClose(get());
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int WriteOverItself() {
+    constexpr sqlite3_int64 kAtOnce = 64 << 10;  // SQLite writes less than 128 KiB in one call
+    if (opened_ != SQLITE_OK) return opened_;
+    const sqlite3_io_methods& methods = *get()->pMethods;
+    sqlite3_int64 size = 0;
+    int code = methods.xFileSize(get(), &size);
+    std::string bytes;
+    for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size;
+         at += static_cast<sqlite3_int64>(bytes.size())) {
+      bytes.resize(static_cast<size_t>(std::min<sqlite3_int64>(size - at, kAtOnce)));
+      code = methods.xRead(get(), bytes.data(), static_cast<int>(bytes.size()), at);
+      if (code == SQLITE_OK) code = methods.xWrite(get(), bytes.data(), static_cast<int>(bytes.size()), at);
+    }
+    return code == SQLITE_OK ? methods.xSync(get(), SQLITE_SYNC_NORMAL) : code;
+  }
+
+ private:
+  sqlite3_file* get() { return reinterpret_cast<sqlite3_file*>(memory_.get()); }
+
+  std::unique_ptr<std::byte[]> memory_;
+  int opened_ = SQLITE_OK;
+};
+
+}  // namespace
+
+Status MakeDurableAsRead(const std::string& path) {
+  const int code = OpenFile(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_WAL).WriteOverItself();
+  if (code != SQLITE_OK) return Explain(nullptr, path, code);
   return {};
 }
 

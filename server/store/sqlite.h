@@ -79,10 +79,21 @@ class Connection {
   // Several statements without arguments.
   Status RunScript(const char* sql);
 
+  // From here on a commit that leaves more than `pages` in the write-ahead log moves what it can of them into
+  // the database. When the disk fails at that, or others still read from the log, the commit stands all the
+  // same and write_ahead_pages() stays above.
+  void KeepWriteAheadBelow(int64_t pages);
+  // Of the write-ahead log, after the last commit or checkpoint of this connection; 0 when all were moved.
+  int64_t write_ahead_pages() const { return write_ahead_pages_; }
+  // Moves what it can. That others read from the log is no failure.
+  Status Checkpoint();
+
   const std::string& path() const { return path_; }
   bool in_transaction() const;
   int64_t last_insert_id() const;
   int64_t changes() const;
+  // Of pages in the file that hold nothing.
+  Result<int64_t> FreeBytes();
 
  private:
   Connection(sqlite3* database, std::string path);
@@ -95,8 +106,15 @@ class Connection {
 
   sqlite3* database_;
   std::string path_;
+  int64_t write_ahead_pages_usual_ = 0;
+  int64_t write_ahead_pages_ = 0;
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
 };
+
+// Writes a file over with its own bytes and syncs it, so that what is read from it is on the disk. After a
+// sync that failed, or a process that was killed before its sync, what is read may be in the page cache
+// alone, and pages of the first kind count as clean: another sync would leave them out.
+Status MakeDurableAsRead(const std::string& path);
 
 // Rolls back unless committed. Reading transactions see one snapshot.
 class Transaction {

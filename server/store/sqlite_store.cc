@@ -17,6 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Beyond it the write-ahead log is moved into the database.
+constexpr int64_t kWriteAheadPages = 4'000;
+
 constexpr size_t kIdleReadersMax = 8;
 constexpr size_t kDamagedChunksMax = 10'000;  // that are told apart
 constexpr std::string_view kOldestReceived = "SELECT received_unix_ms FROM batch_log ORDER BY id LIMIT 1";
@@ -62,20 +65,31 @@ Status CheckLogHasItsDatabase(const std::string& path) {
                    "place, or move the log away to begin anew"};
 }
 
+// A batch that is found in the log is answered as a duplicate, which is to acknowledge it.
+Status MakeLogDurable(const std::string& path) {
+  std::error_code failure;
+  const std::string log = path + "-wal";
+  if (!fs::exists(log, failure) || fs::file_size(log, failure) == 0) return {};
+  return MakeDurableAsRead(log);
+}
+
 Status Configure(Connection& connection, const SqliteSettings& settings) {
   const Result<int64_t> page_bytes = connection.Number("PRAGMA page_size");
   if (!page_bytes.ok()) return page_bytes.error();
   const std::string script =
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = "
       "-16000;"
-      "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA max_page_count = " +
+      "PRAGMA journal_size_limit = 16777216; PRAGMA max_page_count = " +
       std::to_string(settings.database_bytes_max / *page_bytes);
-  return connection.RunScript(script.c_str());
+  FM_RETURN_IF_ERROR(connection.RunScript(script.c_str()));
+  connection.KeepWriteAheadBelow(kWriteAheadPages);
+  return {};
 }
 
 Result<std::unique_ptr<Connection>> OpenWriter(const std::string& path, const SqliteSettings& settings) {
   FM_RETURN_IF_ERROR(CheckLogHasItsDatabase(path));
   FM_RETURN_IF_ERROR(MakeFile(path));
+  FM_RETURN_IF_ERROR(MakeLogDurable(path));
   Result<std::unique_ptr<Connection>> writer = Connection::Open(path, Connection::Mode::kReadWrite);
   if (!writer.ok()) return writer;
   FM_RETURN_IF_ERROR(PrepareSchema(**writer));
@@ -129,6 +143,8 @@ SqliteStore::SqliteStore(LockFile lock, std::unique_ptr<Connection> writer,
     : lock_(std::move(lock)),
       path_(writer->path()),
       log_bytes_max_(settings.log_bytes_max),
+      disk_free_bytes_min_(settings.disk_free_bytes_min),
+      write_ahead_pages_max_(settings.write_ahead_pages_max),
       rows_aside_found_(found.damaged_rows),
       appended_bytes_(found.log_bytes),
       oldest_received_(found.oldest_received_unix_ms),
@@ -147,8 +163,32 @@ Result<Append> SqliteStore::AppendBatch(const bucket::Batch& batch, std::string_
   return commit_queue_.Add({batch, bytes, received});
 }
 
+Status SqliteStore::CheckRoom() {
+  if (writer_->write_ahead_pages() > write_ahead_pages_max_) {
+    FM_RETURN_IF_ERROR(writer_->Checkpoint());
+    if (writer_->write_ahead_pages() > write_ahead_pages_max_) {
+      return Error{
+          ErrorCode::kUnavailable,
+          path_ + "-wal: it has grown long and others read from it all the while; end a backup that hangs"};
+    }
+  }
+  std::error_code failure;
+  const fs::space_info disk = fs::space(path_, failure);
+  const auto available = static_cast<int64_t>(disk.available);
+  if (failure || available >= disk_free_bytes_min_) return {};
+  const Result<int64_t> free_bytes = writer_->FreeBytes();
+  if (!free_bytes.ok()) return free_bytes.error();
+  if (available + *free_bytes >= disk_free_bytes_min_) return {};
+  return Error{ErrorCode::kUnavailable,
+               path_ + ": only " + std::to_string(available >> 20) +
+                   " MiB are free on its disk; free space: it then goes on by itself"};
+}
+
 std::vector<Result<Append>> SqliteStore::AppendTogether(const std::vector<const PendingAppend*>& group) {
   const std::lock_guard lock(writer_mutex_);
+  if (const Status room = CheckRoom(); !room.ok()) {
+    return std::vector<Result<Append>>(group.size(), Doing("appending a batch", room.error()));
+  }
   std::vector<Result<Append>> results;
   const Status together = ApplyTogether(group, results);
   if (together.ok()) return results;
@@ -278,10 +318,12 @@ Result<HashKey> SqliteStore::KeyOf(std::string_view environment, std::string_vie
 Result<bool> SqliteStore::Compact(UnixMs now) {
   const std::lock_guard lock(compactor_mutex_);
   const Result<bool> more = compactor_.Round(now);
+  Status moved;
   {
     const std::lock_guard writer_lock(writer_mutex_);
     const Result<int64_t> oldest = writer_->Number(kOldestReceived);
     if (oldest.ok()) oldest_received_ = *oldest;
+    if (writer_->write_ahead_pages() > kWriteAheadPages) moved = writer_->Checkpoint();
   }
   if (!more.ok() && more.error().code == ErrorCode::kDataLoss) {
     // Those that are still in place are met again.
@@ -289,6 +331,7 @@ Result<bool> SqliteStore::Compact(UnixMs now) {
     damaged_chunks_.clear();
   }
   if (!more.ok()) return Doing("folding batches", more.error());
+  if (!moved.ok()) return Doing("moving the write-ahead log into the database", moved.error());
   return more;
 }
 

@@ -22,6 +22,12 @@ struct SqliteSettings {
   RoundLimits round;
   // Of fieldmark.db. Above it appends fail with kUnavailable until retention or a higher limit makes room.
   int64_t database_bytes_max = int64_t{64} << 30;
+  // Of its disk, for folding and for whoever else is there: with less, and no free pages in the file in its
+  // place, appends fail with kUnavailable until there is more.
+  int64_t disk_free_bytes_min = 64 << 20;
+  // Of the write-ahead log, which is moved into the database long before: appends fail with kUnavailable when
+  // the disk fails at that, or others read from the log all the while.
+  int64_t write_ahead_pages_max = 250'000;
   // Of batches not yet folded: appends fail with kUnavailable when the compactor falls behind so far.
   int64_t log_bytes_max = 512 << 20;
 };
@@ -56,6 +62,8 @@ class SqliteStore : public Store {
   int64_t log_bytes() const { return appended_bytes_ - compactor_.folded_bytes(); }
   Result<BorrowedReader> Borrow();
   void Note(const std::vector<int64_t>& damaged_chunks);
+  // kUnavailable when the disk, or the write-ahead log, has no room for more. Under writer_mutex_.
+  Status CheckRoom();
   std::vector<Result<Append>> AppendTogether(const std::vector<const PendingAppend*>& group);
   // Applies all or none; `results` grows by what became of each.
   Status ApplyTogether(const std::vector<const PendingAppend*>& group, std::vector<Result<Append>>& results);
@@ -63,6 +71,8 @@ class SqliteStore : public Store {
   const LockFile lock_;  // first, so that it is let go last
   const std::string path_;
   const int64_t log_bytes_max_;
+  const int64_t disk_free_bytes_min_;
+  const int64_t write_ahead_pages_max_;
   const int64_t rows_aside_found_;       // in the file when it was opened
   std::atomic<int64_t> appended_bytes_;  // with what was in the log when it was opened
   std::atomic<UnixMs> oldest_received_;  // of the log; 0: it is empty. Written under writer_mutex_

@@ -505,7 +505,9 @@ TEST(SqliteStoreTest, AtItsLimitItRefusesAndAfterwardsGoesOn) {
 
 class SmallDisk {
  public:
-  SmallDisk() { mounted_ = ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=4m") == 0; }
+  explicit SmallDisk(const char* size) {
+    mounted_ = ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, size) == 0;
+  }
   ~SmallDisk() {
     if (mounted_) ::umount2(folder_.path().c_str(), MNT_DETACH);
   }
@@ -518,10 +520,12 @@ class SmallDisk {
 };
 
 TEST(SqliteStoreTest, OnAFullDiskItRefusesAndAfterwardsGoesOn) {
-  SmallDisk disk;
+  SmallDisk disk("size=4m");
   if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk needs more rights: " << std::strerror(errno);
   WriteBytes(disk.path() + "/ballast", std::string(2 << 20, 'b'));
-  std::unique_ptr<SqliteStore> store = MustOpen(disk.path());
+  SqliteSettings settings;
+  settings.disk_free_bytes_min = 0;
+  std::unique_ptr<SqliteStore> store = MustOpen(disk.path(), settings);
   Error refusal;
   const uint64_t refused = AppendUntilFull(*store, refusal);
   EXPECT_EQ(refusal.code, ErrorCode::kUnavailable) << refusal.message;
@@ -537,6 +541,59 @@ TEST(SqliteStoreTest, OnAFullDiskItRefusesAndAfterwardsGoesOn) {
   EXPECT_EQ(Documents(*store), refused);
   store.reset();
   EXPECT_EQ(Documents(*MustOpen(disk.path())), refused);
+}
+
+TEST(SqliteStoreTest, AWriteAheadLogThatOthersReadFromStopsGrowing) {
+  TemporaryFolder folder;
+  SqliteSettings settings;
+  settings.write_ahead_pages_max = 50;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path(), settings);
+  Error refusal;
+  uint64_t refused = 0;
+  {
+    const auto other = *Connection::Open(FileIn(folder), Connection::Mode::kReadOnly);
+    ASSERT_TRUE(other->RunScript("BEGIN; SELECT count(*) FROM stream").ok());
+    refused = AppendUntilFull(*store, refusal);
+  }
+  EXPECT_EQ(refusal.code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refusal.message, HasSubstr("others read from it"));
+  EXPECT_EQ(*AppendTo(*store, SampleBatches::Counted(kOrders, 1, refused, kNoon, 1)), Append::kApplied);
+  EXPECT_EQ(Documents(*store), refused);
+}
+
+TEST(SqliteStoreTest, LeavesRoomOnTheDiskForFoldingAndForOthers) {
+  SmallDisk disk("size=64m");
+  if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk needs more rights: " << std::strerror(errno);
+  SqliteSettings settings;
+  settings.disk_free_bytes_min = 40 << 20;
+  std::unique_ptr<SqliteStore> store = MustOpen(disk.path(), settings);
+  Error refusal;
+  const uint64_t refused = AppendUntilFull(*store, refusal);
+  EXPECT_EQ(refusal.code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refusal.message, HasSubstr("MiB are free on its disk"));
+  EXPECT_GT(fs::space(disk.path()).available, 32u << 20);
+  // Folding needs room and has it; the pages that it frees are room as well.
+  CompactAll(*store, kNoon + 1);
+  EXPECT_EQ(Documents(*store), refused - 1);
+  EXPECT_EQ(*AppendTo(*store, SampleBatches::Counted(kOrders, 1, refused, kNoon, 1)), Append::kApplied);
+}
+
+TEST(SqliteStoreTest, GivesBackToTheDiskWhatItNoLongerNeeds) {
+  TemporaryFolder folder;
+  SqliteSettings settings;
+  settings.round.free_pages_kept = 20;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path(), settings);
+  SampleBatches samples(3);
+  for (uint64_t sequence = 1; sequence <= 200; ++sequence) {
+    Batch batch = SampleBatches::Counted(kOrders, 1, sequence, kNoon, 1);
+    for (int i = 0; i < 8; ++i) batch.buckets[kNoon]["body " + std::to_string(i)] = samples.Bodies(30);
+    MustAppend(*store, batch);
+  }
+  const int64_t before = NumberFrom(FileIn(folder), "PRAGMA page_count");
+  ASSERT_GT(before, 150);
+  CompactAll(*store, kNoon + 1);
+  EXPECT_LE(NumberFrom(FileIn(folder), "PRAGMA freelist_count"), 20);
+  EXPECT_LT(NumberFrom(FileIn(folder), "PRAGMA page_count"), before / 2);
 }
 
 }  // namespace
