@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "fieldmark/base/count.h"
+#include "fieldmark/profile/reading.h"
 
 namespace fieldmark::bucket {
 namespace {
@@ -86,6 +88,27 @@ void LetDistributionsGo(Buckets& buckets) {
         field.numbers = field.string_bytes = field.array_items = field.age_ms = {};
       }
     }
+  }
+}
+
+// The names of fields, of the subjects with the most of them first, until what is left fits: their values go
+// to the residual that members without a name have.
+void LetNamesGo(Buckets& buckets, size_t memory_max) {
+  std::vector<BodySummary*> bodies;
+  for (auto& [minute, bucket] : buckets) {
+    for (auto& [name, subject] : bucket) {
+      if (subject.body) bodies.push_back(&*subject.body);
+    }
+  }
+  std::stable_sort(bodies.begin(), bodies.end(), [](const BodySummary* a, const BodySummary* b) {
+    return a->fields.size() > b->fields.size();
+  });
+  size_t memory = MemoryBytes(buckets);
+  for (BodySummary* body : bodies) {
+    if (memory <= memory_max) return;
+    memory -= bucket::MemoryBytes(body->fields);
+    body->fields = profile::WithMapsFolded(body->fields, {""});
+    memory += bucket::MemoryBytes(body->fields);
   }
 }
 
@@ -182,13 +205,14 @@ void Outbox::MergePending(Buckets buckets, uint64_t hash_key_id) {
 
 void Outbox::CoarsenPending() {
   for (const Minute step : kCoarserSteps) {
-    if (pending_.size() < 2 || MemoryBytes(pending_) <= options_.pending_bytes_max) return;
+    if (MemoryBytes(pending_) <= options_.pending_bytes_max) return;
     pending_ = Coarsened(std::exchange(pending_, {}), step);
   }
   for (const auto let_go : {LetHashedGo, LetDistributionsGo}) {
     if (MemoryBytes(pending_) <= options_.memory_bytes_max) return;
     let_go(pending_);
   }
+  LetNamesGo(pending_, options_.memory_bytes_max);
 }
 
 std::optional<Outbox::Frozen> Outbox::Freeze(UnixMs now) {

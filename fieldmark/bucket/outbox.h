@@ -30,8 +30,9 @@ class Outbox {
   // Merges what was recorded. Beyond `pending_bytes_max` the backlog coarsens: minutes become five minutes,
   // hours, days (recorded under the first minute of the stretch); if that is not enough, beyond
   // `memory_bytes_max`, hashed summaries and then distributions of fields are let go, their values counted in
-  // `limited`. No count is dropped. Hashed summaries
-  // compare under one key only: when the key changes, those waiting under the former one are let go.
+  // `limited`, and at last names of fields, as if there had been no room for them. No count is dropped.
+  // Hashed summaries compare under one key only: when the key changes, those waiting under the former one are
+  // let go.
   void Add(Buckets buckets, uint64_t hash_key_id);
 
   // The format version of batches frozen from now on: the newest of this build's that the server reads.

@@ -282,6 +282,51 @@ TEST(Outbox, ABacklogCoarsensAndKeepsEveryCount) {
   }
 }
 
+// A server that is away for days, and documents whose keys are data: every minute has other names.
+TEST(Outbox, ABacklogOfEverNewNamesKeepsItsLimitAndEveryCount) {
+  constexpr size_t kMemoryMax = 200'000;
+  constexpr int kNames = 20;
+  Outbox outbox(Identity(), {.pending_bytes_max = kMemoryMax / 2, .memory_bytes_max = kMemoryMax});
+  uint64_t documents = 0;
+  for (int minute = 0; minute < 100; ++minute) {
+    Buckets buckets;
+    for (const char* subject : {"GET /a response 2xx", "GET /b response 2xx"}) {
+      BodySummary& body = buckets[kMinute0 + minute][subject].body.emplace();
+      body.documents = body.fields[""].counts.documents = body.fields[""].counts.seen =
+          body.fields[""].counts.objects = 1;
+      for (int i = 0; i < kNames; ++i) {
+        profile::FieldSummary& field = body.fields["name" + std::to_string(minute) + "_" + std::to_string(i)];
+        field.counts.documents = field.counts.seen = field.counts.integers = 1;
+        field.numbers.Add(i);
+      }
+      ++documents;
+    }
+    outbox.Add(std::move(buckets), 0);
+  }
+  uint64_t received_documents = 0;
+  uint64_t values = 0;
+  uint64_t unnamed = 0;
+  size_t memory = 0;
+  for (const auto& [minute, bucket] : SendAll(outbox, SIZE_MAX)) {
+    memory += MemoryBytes(bucket);
+    for (const auto& [name, subject] : bucket) {
+      received_documents += subject.body->documents;
+      for (const auto& [path, field] : subject.body->fields) {
+        if (path.empty()) continue;
+        values += field.counts.integers;
+        if (path == "{}") unnamed += field.counts.integers;
+      }
+      const profile::FieldCounts& root = subject.body->fields.at("").counts;
+      EXPECT_EQ(root.objects, subject.body->documents);
+      EXPECT_GT(root.folded, 0u);
+    }
+  }
+  EXPECT_EQ(received_documents, documents);
+  EXPECT_EQ(values, documents * kNames);
+  EXPECT_GT(unnamed, 0u);
+  EXPECT_LE(memory, kMemoryMax);
+}
+
 TEST(Outbox, StretchesStartAtOrBeforeTheirMinutesAlsoBeforeTheEpoch) {
   Outbox outbox(Identity(), {.pending_bytes_max = 1});
   outbox.Add(Requests(-1, 1), 0);

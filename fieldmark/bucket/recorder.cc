@@ -254,14 +254,14 @@ struct Recorder::State {
 
   void Profile(BodySubject& subject, std::string_view body, UnixMs ended_at, uint64_t times) {
     BodySummary& summary = *subject.current;
-    const size_t reader_bytes = reader.heap_bytes();
-    if (json::kReaderBytesPerByte * body.size() > reader_bytes + account->bytes_left() &&
-        body.size() <= limits.body_bytes_max && body.size() > kAlwaysReadBytes) {
+    const size_t reader_bytes = reader.touched_bytes();
+    if (body.size() > kAlwaysReadBytes && body.size() <= limits.body_bytes_max &&
+        json::BytesTouchedBy(body) > reader_bytes + account->bytes_left()) {
       summary.not_captured += times;
       return;
     }
     const json::Document document = reader.Read(body);
-    if (reader.heap_bytes() != reader_bytes) Account(reader_bytes, reader.heap_bytes());
+    if (reader.touched_bytes() != reader_bytes) Account(reader_bytes, reader.touched_bytes());
     if (document.malformed != json::Malformed::kNone) {
       summary.malformed[static_cast<size_t>(document.malformed)] += times;
       return;
@@ -428,7 +428,7 @@ Buckets Recorder::Drain() {
   for (auto& [name, route] : state.routes) route.current = nullptr;
   Buckets drained = std::exchange(state.buckets, {});
   state.Account(std::exchange(state.moved_memory, 0), 0);
-  if (const size_t bytes = state.reader.heap_bytes(); bytes > kReaderBytesKept) {
+  if (const size_t bytes = state.reader.touched_bytes(); bytes > kReaderBytesKept) {
     state.reader.Release();
     state.Account(bytes, 0);
   }

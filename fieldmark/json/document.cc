@@ -15,6 +15,13 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 static_assert(kTextSlackBytes <= simdjson::SIMDJSON_PADDING);
 constexpr size_t kKeptCapacityMax = 64u << 10;  // beside the lenient reader's buffers: taste
 constexpr size_t kCapacityMin = 4096;           // taste: most API bodies fit, so most readers allocate once
+constexpr size_t kTouchedPerByteMax = 16;       // the copy, an index, a word, a text of five thirds
+constexpr size_t kPageSlack = 8u << 10;         // each buffer begins and ends somewhere in a page
+
+bool IsPunctuation(char character) {
+  const char folded = static_cast<char>(character | 0x20);  // [ to {, ] to }
+  return folded == '{' || folded == '}' || character == ',' || character == ':';
+}
 
 }  // namespace
 
@@ -25,6 +32,19 @@ std::string_view MalformedName(Malformed kind) {
   return index < kMalformedKinds ? kNames[index] : "unknown";
 }
 
+// The copy and the texts of a body take no more than its size each and, for every text, 3 bytes beyond its
+// quotes. Behind every punctuation stands at most one value: it has an index, as the punctuation has, and at
+// most two words.
+size_t BytesTouchedBy(std::string_view body) {
+  const size_t worst = kTouchedPerByteMax * body.size();
+  if (body.size() <= kKeptCapacityMax) return worst;
+  size_t punctuation = 0;
+  for (const char character : body) punctuation += IsPunctuation(character) ? 1 : 0;
+  const size_t values = punctuation + 1;
+  const size_t each = 3 + 2 * sizeof(uint32_t) + 2 * sizeof(uint64_t);
+  return std::min(worst, 2 * body.size() + each * values + 4 * kPageSlack);
+}
+
 struct Reader::State {
   explicit State(const Limits& limits)
       : body_bytes_max(std::min(limits.body_bytes_max, kBodyBytesMax)),
@@ -32,6 +52,7 @@ struct Reader::State {
         lenient(depth_max) {}
 
   bool Reserve(size_t size);
+  void ReleaseFast();
   Document ReadLenient(std::string_view body);
   bool ReadFast(std::string_view body);
   template <class Function>
@@ -42,36 +63,44 @@ struct Reader::State {
   simdjson::dom::parser parser;
   std::unique_ptr<char[]> padded;  // simdjson reads past the end of what it is given
   size_t capacity = 0;
+  size_t touched = 0;  // of simdjson's buffers and the copy
   LenientReader lenient;
 };
 
 // Capacities are powers of two, so that slowly growing bodies do not allocate one by one.
 bool Reader::State::Reserve(size_t size) {
   if (size <= capacity) return true;
-  if (lenient.heap_bytes() > kKeptCapacityMax) lenient = LenientReader(depth_max);
+  if (lenient.touched_bytes() > kKeptCapacityMax) lenient.Release();
   const size_t wanted = std::bit_ceil(std::max(size, kCapacityMin));
   capacity = 0;
   // Its depth counts one more than ours.
   if (parser.allocate(wanted, depth_max + 1) != simdjson::SUCCESS) return false;
   if (parser.doc.allocate(wanted) != simdjson::SUCCESS) return false;
-  padded = std::make_unique<char[]>(wanted + simdjson::SIMDJSON_PADDING);
+  padded = std::make_unique_for_overwrite<char[]>(wanted + simdjson::SIMDJSON_PADDING);
   capacity = wanted;
+  touched = 0;
   return true;
+}
+
+void Reader::State::ReleaseFast() {
+  parser = simdjson::dom::parser();
+  padded.reset();
+  capacity = 0;
+  touched = 0;
 }
 
 bool Reader::State::ReadFast(std::string_view body) {
   if (body.empty() || !Reserve(body.size())) return false;
+  // Small buffers count whole, so that a small body costs no look at it.
+  touched =
+      capacity <= kKeptCapacityMax ? kTouchedPerByteMax * capacity : std::max(touched, BytesTouchedBy(body));
   std::memcpy(padded.get(), body.data(), body.size());
   return parser.parse(padded.get(), body.size(), false).error() == simdjson::SUCCESS;
 }
 
 Document Reader::State::ReadLenient(std::string_view body) {
   // Both readers' buffers for a large body would be twice as much as one may take.
-  if (capacity > kKeptCapacityMax) {
-    parser = simdjson::dom::parser();
-    padded.reset();
-    capacity = 0;
-  }
+  if (capacity > kKeptCapacityMax) ReleaseFast();
   return lenient.Read(body);
 }
 
@@ -110,17 +139,11 @@ Document Reader::ReadLenient(std::string_view body) {
   return state_->WithoutMark(body, [&](std::string_view bytes) { return state_->ReadLenient(bytes); });
 }
 
-size_t Reader::heap_bytes() const {
-  // As simdjson allocates: a word and an index a byte, and a text of five thirds.
-  return state_->capacity * (sizeof(uint64_t) + sizeof(uint32_t) + 1) + state_->capacity / 3 * 5 +
-         state_->lenient.heap_bytes();
-}
+size_t Reader::touched_bytes() const { return state_->touched + state_->lenient.touched_bytes(); }
 
 void Reader::Release() {
-  state_->parser = simdjson::dom::parser();
-  state_->padded.reset();
-  state_->capacity = 0;
-  state_->lenient = LenientReader(state_->depth_max);
+  state_->ReleaseFast();
+  state_->lenient.Release();
 }
 
 }  // namespace fieldmark::json

@@ -79,6 +79,7 @@ Document LenientReader::Read(std::string_view body) {
   tape_.clear();
   // A word a byte is the most there can be: `1,` has two. Without growing by doubling, pages that are not
   // needed are not touched.
+  if (tape_.capacity() < body.size() + kTapeSlackWords) tape_touched_ = 0;
   tape_.reserve(body.size() + kTapeSlackWords);
   Append('r', 0);  // keeps indexes those of simdjson's tape
 
@@ -87,6 +88,7 @@ Document LenientReader::Read(std::string_view body) {
   while (malformed_ == Malformed::kNone && !done_) {
     if (ReadValue() && ReadToNextValue()) continue;
   }
+  tape_touched_ = std::max(tape_touched_, tape_.size());
 
   Document document;
   document.malformed = malformed_;
@@ -99,6 +101,14 @@ Document LenientReader::Read(std::string_view body) {
     document.malformed_at = at_;
   }
   return document;
+}
+
+// A string that is assigned an empty one keeps its memory; exchanged for one it does not.
+void LenientReader::Release() {
+  std::vector<Container>().swap(stack_);
+  std::vector<uint64_t>().swap(tape_);
+  std::string().swap(strings_);
+  tape_touched_ = 0;
 }
 
 bool LenientReader::Fail(Malformed kind) {

@@ -19,9 +19,11 @@ class LenientReader {
   // Read.
   Document Read(std::string_view body);
 
-  size_t heap_bytes() const {
-    return tape_.capacity() * sizeof(uint64_t) + strings_.capacity() + stack_.capacity() * sizeof(Container);
+  // Of its buffers, since they were last given back.
+  size_t touched_bytes() const {
+    return tape_touched_ * sizeof(uint64_t) + strings_.capacity() + stack_.capacity() * sizeof(Container);
   }
+  void Release();
 
  private:
   struct Container {
@@ -71,6 +73,7 @@ class LenientReader {
   Oddities oddities_;
   std::vector<Container> stack_;
   std::vector<uint64_t> tape_;
+  size_t tape_touched_ = 0;  // the most words it has had
   std::string strings_;
 };
 
