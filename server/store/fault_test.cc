@@ -42,9 +42,6 @@ Counts HoursIn(const std::vector<Slice>& slices) {
 
 const std::string kGolden = std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v1/fieldmark.db";
 
-// The disk that is modelled need not be a real one, which would take its time.
-fs::path InMemory() { return fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path(); }
-
 Result<std::vector<Slice>> ReadHours(Store& store) {
   Query query;
   query.streams = {kOrders};
@@ -98,12 +95,12 @@ class History {
   // What would be left if power were cut now, or if the process were killed now, began again, took what it
   // had refused, and power were cut then.
   void ExpectAcknowledgedAfterPowerCut() {
-    TemporaryFolder cut(InMemory());
+    TemporaryFolder cut(FastFolder());
     disk_.CutPower(Path(), cut.path() + "/fieldmark.db");
     if (fs::exists(cut.path() + "/fieldmark.db")) ExpectAcknowledgedIn(cut.path() + "/fieldmark.db");
   }
   void ExpectAcknowledgedAfterKillAndPowerCut() {
-    TemporaryFolder killed(InMemory()), cut(InMemory());
+    TemporaryFolder killed(FastFolder()), cut(FastFolder());
     disk_.Kill(Path(), killed.path() + "/fieldmark.db");
     const uint64_t before = acknowledged_;
     {
@@ -190,7 +187,7 @@ class History {
 
   static const Counts& GoldenHours() {
     static const Counts hours = [] {
-      TemporaryFolder folder(InMemory());
+      TemporaryFolder folder(FastFolder());
       fs::copy_file(kGolden, folder.path() + "/fieldmark.db");
       const auto store = SqliteStore::Open(folder.path());
       return HoursIn(*ReadHours(**store));
@@ -208,7 +205,7 @@ class History {
   // All of it once; the one that was not answered may be there or not.
   void ExpectAcknowledgedIn(const std::string& database) {
     FaultyDisk works;  // whatever the other one does
-    TemporaryFolder folder(InMemory());
+    TemporaryFolder folder(FastFolder());
     for (const char* suffix : {"", "-wal"}) {
       if (fs::exists(database + suffix))
         fs::copy_file(database + suffix, folder.path() + "/fieldmark.db" + suffix);
@@ -221,7 +218,7 @@ class History {
   }
 
   FaultyDisk& disk_;
-  TemporaryFolder folder_{InMemory()};
+  TemporaryFolder folder_{FastFolder()};
   std::unique_ptr<SqliteStore> store_;
   uint64_t acknowledged_ = 0;
   Error refusal_;

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -38,12 +39,14 @@ constexpr Explanation kExplanations[] = {
 
 Error Explain(sqlite3* database, const std::string& path, int code) {
   std::string found = sqlite3_errstr(code);
+  int primary = code & 0xFF;
   if ((code & 0xFF) == SQLITE_IOERR && database != nullptr) {
     const int reason = sqlite3_system_errno(database);
     if (reason != 0) found += std::string(" (") + std::strerror(reason) + ")";
+    if (reason == ENOSPC) primary = SQLITE_FULL;  // of the index of the write-ahead log
   }
   for (const Explanation& explanation : kExplanations) {
-    if (explanation.code == (code & 0xFF)) {
+    if (explanation.code == primary) {
       return {explanation.error, path + ": " + found + "; " + explanation.next};
     }
   }
