@@ -281,6 +281,21 @@ Batch GoldenExtremes() {
   return batch;
 }
 
+// Violations and traces, which came within version 2.
+Batch GoldenViolations() {
+  Batch batch{Header(), {}};
+  SubjectSummary& subject = batch.buckets[kMinute0]["POST /orders"];
+  RequestSummary& request = subject.request.emplace();
+  request.by_status = {{422, 9}, {500, 3}};
+  request.by_exception = {{"KeyError", 2}, {"ResponseValidationError", 1}};
+  for (uint8_t i = 1; i <= 9; ++i) request.failed_traces.Add({i, 0xff});
+  request.exception_traces["KeyError"].Add({1, 0xff});
+  subject.violations[{"body.items[].price", "float_parsing"}] = {9, request.failed_traces};
+  subject.violations[{"body.items[].price", "missing"}].count = UINT64_MAX;
+  subject.violations[{"response.id", "int_type"}].count = 1;
+  return batch;
+}
+
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -303,6 +318,7 @@ TEST(Batch, GoldenBatchesOfEveryVersionAreReadTheSame) {
     cases.push_back({version, "orders", GoldenOrders(version)});
     cases.push_back({version, "extremes", GoldenExtremes()});
   }
+  cases.push_back({2, "violations", GoldenViolations()});
   for (const auto& [version, name, batch] : cases) {
     const std::string path = GoldenPath(version, name);
     // How the files of a new version are made, once.

@@ -50,6 +50,10 @@ SubjectSummary Example() {
   request.by_status = {{200, 7}, {201, 1}, {500, 2}};
   request.by_exception["KeyError"] = 2;
   request.busy_us = 1500;
+  sketch::TraceIds traces;
+  traces.Add({1});
+  request.failed_traces = traces;
+  request.exception_traces["KeyError"] = traces;
   request.last_byte_ms = HistogramOf({2});
   BodySummary& body = subject.body.emplace();
   body.documents = 8;
@@ -68,6 +72,7 @@ SubjectSummary Example() {
   subject.run =
       RunSummary{.started = 1, .succeeded = 1, .failed = 0, .last_finished_unix_ms = 1000, .duration_ms = {}};
   subject.events["kind"] = 4;
+  subject.violations[{"body.items[].price", "missing"}] = {2, traces};
   return subject;
 }
 
@@ -127,6 +132,7 @@ std::map<std::string, std::string> Built() {
   built[with_key + "number 12.5"] = HexOfHash(Profiler::HashNumber(key, 12.5));
   built[with_key + "number 9007199254740993"] = HexOfHash(Profiler::HashInteger(key, 9007199254740993));
   built[with_key + "number 18446744073709551615"] = HexOfHash(Profiler::HashUnsigned(key, UINT64_MAX));
+  built["hash of trace 01 00 … 00"] = HexOfHash(sketch::TraceIds::HashOf({1}));
   built["id of the key"] = HexOfHash(key.Id());
   built["subject, counts"] = SubjectBytes(Family::kCounts);
   built["subject, distributions"] = SubjectBytes(Family::kDistributions);

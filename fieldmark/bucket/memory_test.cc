@@ -245,5 +245,46 @@ TEST(MemoryTest, HostileBodiesStayWithinThirtyTwoMebibytesAndAreAllCounted) {
   EXPECT_LT(not_captured, large) << "no large body was read";
 }
 
+// Every request refused for a field that no other has, on any of a thousand routes, under a trace of its own.
+TEST(MemoryTest, HostileViolationsStayWithinThirtyTwoMebibytesAndAreAllCounted) {
+  if (!kHeapIsCounted) GTEST_SKIP() << "the sanitizer has the heap";
+  std::mt19937_64 random(7);
+  const Growth growth;
+  constexpr uint64_t kRequests = 100'000;
+  uint64_t violations = 0, others = 0;
+  {
+    Recorder recorder({}, kKey);
+    Outbox outbox(Identity());
+    UnixMs at = kStart;
+    for (uint64_t i = 0; i < kRequests; ++i) {
+      const std::string answer = R"({"detail":[{"loc":["body","of someone )" + std::to_string(random()) +
+                                 R"("],"type":"missing"}]})";
+      const std::string route = "POST /" + std::to_string(random() % 1'000);
+      RequestEvent event{.route = route, .status = 422, .ended_unix_ms = at};
+      event.response = {BodyState::kCaptured, answer, answer.size()};
+      for (uint8_t& byte : event.trace) byte = static_cast<uint8_t>(random());
+      recorder.Record(event);
+      at += 50;
+      if (i % 2'000 != 1'999) continue;
+      Buckets buckets = recorder.Drain();
+      for (const auto& [minute, bucket] : buckets) {
+        for (const auto& [name, subject] : bucket) {
+          for (const auto& [of, violation] : subject.violations) {
+            violations += violation.count;
+            if (of.field == "(other)") others += violation.count;
+          }
+        }
+      }
+      outbox.Add(std::move(buckets), kKey.Id());
+      outbox.Freeze(at);
+      outbox.Answer(0);
+    }
+    RecordProperty("peak_bytes", std::to_string(growth.peak()));
+    EXPECT_LE(growth.peak(), 32u << 20);
+  }
+  EXPECT_EQ(violations, kRequests);
+  EXPECT_GT(others, 0u) << "names were not scarce";
+}
+
 }  // namespace
 }  // namespace fieldmark::bucket

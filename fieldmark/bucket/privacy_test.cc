@@ -178,5 +178,35 @@ TEST(Privacy, WhatIsRevealedInOneSubjectStaysHiddenInAnother) {
   EXPECT_EQ(Found(Unpacked(EncodeBatch(batch))), std::vector<std::string>());
 }
 
+// What validation answers with holds what was sent: as the input, in the message, and where keys are data in
+// the location. A hostile one has it as the type too.
+TEST(Privacy, NothingOfAPayloadIsInValidationErrors) {
+  std::string answer = R"({"detail":[{"loc":["body","in","word"],"type":"missing","input":)" + Body() + "}";
+  for (const auto& [of, value] : kPlants) {
+    answer += R"(,{"loc":["body",")" + of + R"("],"type":"int_parsing","msg":"not )" +
+              (value[0] == '"' ? value.substr(1, value.size() - 2) : value) + R"(","input":)" + value + "}";
+  }
+  for (const std::string& key : kKeys) answer += R"(,{"loc":["body",")" + key + R"("],"type":"int_parsing"})";
+  for (const std::string& text : kKeyed) {
+    answer += R"(,{"loc":["body",")" + text + R"("],"type":"extra_forbidden"})";
+    answer += R"(,{"loc":["body",")" + text + R"(","[key]"],"type":"int_parsing"})";
+    answer += R"(,{"loc":["body"],"type":")" + text + R"("})";
+  }
+  answer += "]}";
+  Recorder recorder({}, kKey);
+  recorder.Record({.route = "POST /orders",
+                   .status = 422,
+                   .ended_unix_ms = kNow,
+                   .response = {BodyState::kCaptured, answer, answer.size()}});
+  Batch batch;
+  batch.header.hash_key_id = recorder.hash_key_id();
+  batch.buckets = recorder.Drain();
+  const Violations& violations = batch.buckets.begin()->second.at("POST /orders").violations;
+  EXPECT_EQ(violations.at({"body.{}", "int_parsing"}).count, 1u);
+  EXPECT_EQ(violations.at({"body.{}", "extra_forbidden"}).count, 1u);
+  EXPECT_EQ(violations.at({"body", "(other)"}).count, 1u);
+  EXPECT_EQ(Found(Unpacked(EncodeBatch(batch))), std::vector<std::string>());
+}
+
 }  // namespace
 }  // namespace fieldmark::bucket

@@ -7,12 +7,14 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "fieldmark/bucket/validation_errors.h"
 #include "fieldmark/json/document.h"
 #include "fieldmark/profile/profiler.h"
 #include "fieldmark/profile/waiting_bodies.h"
@@ -47,18 +49,25 @@ size_t StatusClassIndex(uint16_t status) {
   return hundreds >= 1 && hundreds <= 5 ? hundreds : kStatusClasses.size() - 1;
 }
 
+// Whether it may say what was wrong with the request.
+bool AnswersInvalid(uint16_t status, const Body& body) {
+  return status >= 400 && status < 500 && body.state == BodyState::kCaptured;
+}
+
 struct TextHash {
   using is_transparent = void;
   size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
 
-void CountKind(EventCounts& counts, std::string_view kind, uint64_t times) {
+// The name that it went by.
+const std::string& CountKind(EventCounts& counts, std::string_view kind, uint64_t times) {
   auto at = counts.find(kind);
   if (at == counts.end()) {
     const std::string_view name = counts.size() < kKindsMax ? kind : kOther;
     at = counts.try_emplace(std::string(name)).first;
   }
   at->second += times;
+  return at->first;
 }
 
 void AddDuration(sketch::Histogram& histogram, double milliseconds, uint64_t times) {
@@ -86,6 +95,7 @@ struct Route {
   RequestSummary* current = nullptr;
   BodySubject request;
   std::array<BodySubject, kStatusClasses.size()> responses;
+  std::set<ViolationName> violations;  // that have a name here: first come, kKindsMax at the most
 };
 
 }  // namespace
@@ -252,16 +262,26 @@ struct Recorder::State {
     });
   }
 
-  void Profile(BodySubject& subject, std::string_view body, UnixMs ended_at, uint64_t times) {
-    BodySummary& summary = *subject.current;
+  // None when there is no memory to read it.
+  std::optional<json::Document> Read(std::string_view body) {
     const size_t reader_bytes = reader.touched_bytes();
     if (body.size() > kAlwaysReadBytes && body.size() <= limits.body_bytes_max &&
         json::BytesTouchedBy(body) > reader_bytes + account->bytes_left()) {
-      summary.not_captured += times;
-      return;
+      return std::nullopt;
     }
     const json::Document document = reader.Read(body);
     if (reader.touched_bytes() != reader_bytes) Account(reader_bytes, reader.touched_bytes());
+    return document;
+  }
+
+  void Profile(BodySubject& subject, std::string_view body, UnixMs ended_at, uint64_t times) {
+    BodySummary& summary = *subject.current;
+    const std::optional<json::Document> read = Read(body);
+    if (!read) {
+      summary.not_captured += times;
+      return;
+    }
+    const json::Document& document = *read;
     if (document.malformed != json::Malformed::kNone) {
       summary.malformed[static_cast<size_t>(document.malformed)] += times;
       return;
@@ -269,6 +289,34 @@ struct Recorder::State {
     summary.documents += times;
     if (!subject.profiler) subject.profiler.emplace(limits, key, DeclarationsOf(subject.name), account.get());
     subject.profiler->Observe(document, times, ended_at);
+  }
+
+  // Those that `answer` lists.
+  void CountViolations(Route& route, std::string_view answer, UnixMs at, uint64_t times,
+                       const sketch::TraceId& trace) {
+    if (!MayHoldValidationErrors(answer)) return;
+    const std::optional<json::Document> document = Read(answer);
+    if (!document) return;
+    std::set<ViolationName> names;
+    for (const ViolationName& error : ValidationErrorsIn(*document)) names.insert(NameOf(route, error));
+    if (names.empty()) return;
+    Violations& violations = Subject(MinuteOf(at), route.name).violations;
+    for (const ViolationName& name : names) {
+      ViolationSummary& violation = violations[name];
+      violation.count += times;
+      violation.traces.Add(trace);
+    }
+  }
+
+  // As it is named in summaries: itself, or the one that stands for all without a name.
+  const ViolationName& NameOf(Route& route, const ViolationName& error) {
+    static const ViolationName kOthers{std::string(kOther), std::string(kOther)};
+    const auto named = route.violations.find(error);
+    if (named != route.violations.end()) return *named;
+    if (route.violations.size() >= kKindsMax || account->room() < Room::kNames) return kOthers;
+    // The name here, and with its summary in a minute or two.
+    Account(0, 3 * (sizeof(ViolationSummary) + 2 * kBodyNameBytes + error.field.size() + error.rule.size()));
+    return *route.violations.insert(error).first;
   }
 
   // Splits the time inside requests at the minutes' bounds, in whole microseconds: shares add up to the
@@ -312,7 +360,11 @@ void Recorder::Record(const RequestEvent& event) {
   RequestSummary& request = *route.current;
   request.by_status[event.status] += times;
   if (event.cancelled) request.cancelled += times;
-  if (!event.exception.empty()) CountKind(request.by_exception, event.exception, times);
+  if (event.status >= 500 && event.status < 600) request.failed_traces.Add(event.trace);
+  if (!event.exception.empty()) {
+    const std::string& type = CountKind(request.by_exception, event.exception, times);
+    if (event.trace != sketch::TraceId{}) request.exception_traces[type].Add(event.trace);
+  }
   AddDuration(request.first_byte_ms, event.first_byte_ms, times);
   AddDuration(request.last_byte_ms, event.last_byte_ms, times);
   AddDuration(request.app_return_ms, event.app_return_ms, times);
@@ -322,6 +374,9 @@ void Recorder::Record(const RequestEvent& event) {
   state.RecordBody(route.request, event.request, event.ended_unix_ms, times);
   state.RecordBody(route.responses[StatusClassIndex(event.status)], event.response, event.ended_unix_ms,
                    times);
+  state.CountViolations(route, event.invalid, event.ended_unix_ms, times, event.trace);
+  if (AnswersInvalid(event.status, event.response))
+    state.CountViolations(route, event.response.bytes, event.ended_unix_ms, times, event.trace);
 }
 
 std::string_view Recorder::RecordedAs(std::string_view route) const {
@@ -334,6 +389,8 @@ void Recorder::RecordBody(const BodyEvent& event) {
   BodySubject& subject =
       event.response_status ? route.responses[StatusClassIndex(*event.response_status)] : route.request;
   state_->RecordBody(subject, event.body, event.ended_unix_ms, 1);
+  if (AnswersInvalid(event.response_status.value_or(0), event.body))
+    state_->CountViolations(route, event.body.bytes, event.ended_unix_ms, 1, event.trace);
 }
 
 void Recorder::Watch(UnixMs from, UnixMs to) {

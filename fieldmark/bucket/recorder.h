@@ -40,6 +40,9 @@ struct RequestEvent {
   double app_return_ms = -1;
   bool cancelled = false;
   std::string_view exception{};  // type name, or empty
+  sketch::TraceId trace{};       // by which the request can be found elsewhere; zeros: none
+  // What the exception says was wrong with the data, as answers say it (validation_errors.h), or empty.
+  std::string_view invalid{};
   Body request{};
   Body response{};
   uint64_t times = 1;  // the same event, so often
@@ -50,6 +53,7 @@ struct BodyEvent {
   std::string_view route{};                   // as RecordedAs says
   std::optional<uint16_t> response_status{};  // none: it is the request's
   UnixMs ended_unix_ms = 0;
+  sketch::TraceId trace{};
   Body body{};
 };
 
@@ -63,6 +67,7 @@ class Recorder {
                     std::shared_ptr<MemoryAccount> account = nullptr);
   ~Recorder();
 
+  // Validation errors that the answer lists, being of 4xx, are counted as the route's violations.
   void Record(const RequestEvent& event);
   // The name that a route's requests go by here: its own, or "(other)" where there are too many.
   std::string_view RecordedAs(std::string_view route) const;

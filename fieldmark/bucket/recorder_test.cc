@@ -275,7 +275,7 @@ TEST(Recorder, RunsEventsAndDropsAreRecorded) {
   Recorder recorder;
   recorder.RecordRun("nightly", kMinute0 + 5, 100, true);
   recorder.RecordRun("nightly", kMinute0 + 3, 200, false);
-  recorder.RecordEvent("POST /orders request", "body.total greater_than_equal", kMinute0, 4);
+  recorder.RecordEvent("log shop", "ERROR charging %s failed", kMinute0, 4);
   recorder.CountDropped(kMinute0);
   const Buckets buckets = recorder.Drain();
   const Bucket& bucket = buckets.at(29'000'000);
@@ -285,9 +285,117 @@ TEST(Recorder, RunsEventsAndDropsAreRecorded) {
   EXPECT_EQ(run.failed, 1u);
   EXPECT_EQ(run.last_finished_unix_ms, kMinute0 + 5);
   EXPECT_EQ(run.duration_ms.sum(), 300);
-  EXPECT_THAT(bucket.at("POST /orders request").events,
-              ElementsAre(Pair("body.total greater_than_equal", 4)));
+  EXPECT_THAT(bucket.at("log shop").events, ElementsAre(Pair("ERROR charging %s failed", 4)));
   EXPECT_EQ(bucket.at("").watch->dropped_events, 1u);
+}
+
+sketch::TraceIds Traces(std::initializer_list<uint8_t> first_bytes) {
+  sketch::TraceIds traces;
+  for (const uint8_t first : first_bytes) traces.Add({first});
+  return traces;
+}
+
+RequestEvent Refused(std::string_view answer, uint16_t status = 422) {
+  RequestEvent event = Order("{}", answer);
+  event.status = status;
+  return event;
+}
+
+const std::string kMissing = R"({"detail":[{"loc":["body","customer","phone"],"type":"missing"}]})";
+const ViolationName kPhoneMissing = {"body.customer.phone", "missing"};
+
+TEST(Recorder, WhatAnAnswerSaysWasWrongIsCountedOfTheRoute) {
+  Recorder recorder;
+  RequestEvent event = Refused(kMissing);
+  event.trace = {7};
+  recorder.Record(event);
+  event.trace = {8};
+  event.times = 3;
+  recorder.Record(event);
+  recorder.Record(Refused(kMissing, 400));
+  recorder.RecordBody({.route = "POST /orders",
+                       .response_status = 422,
+                       .ended_unix_ms = kMinute0,
+                       .trace = {9},
+                       .body = {BodyState::kCaptured, kMissing, kMissing.size()}});
+  const Buckets buckets = recorder.Drain();
+  const Bucket& bucket = buckets.at(29'000'000);
+  EXPECT_THAT(bucket.at("POST /orders").violations,
+              ElementsAre(Pair(kPhoneMissing, ViolationSummary{6, Traces({7, 8, 9})})));
+  EXPECT_EQ(bucket.at("POST /orders response 4xx").body->documents, 6u) << "and profiled as ever";
+}
+
+TEST(Recorder, OnlyAnswersToInvalidRequestsSayWhatWasWrong) {
+  Recorder recorder;
+  for (const int status : {200, 302, 500, 0})
+    recorder.Record(Refused(kMissing, static_cast<uint16_t>(status)));
+  RequestEvent skipped = Refused(kMissing);
+  skipped.response.state = BodyState::kNotCaptured;
+  recorder.Record(skipped);
+  RequestEvent request = Refused("{}");
+  request.request.bytes = kMissing;
+  recorder.Record(request);
+  recorder.RecordBody({.route = "POST /orders",
+                       .ended_unix_ms = kMinute0,
+                       .body = {BodyState::kCaptured, kMissing, kMissing.size()}});
+  recorder.Record(Refused(R"({"detail":"Not Found"})", 404));
+  const Buckets buckets = recorder.Drain();
+  for (const auto& [name, subject] : buckets.at(29'000'000)) EXPECT_TRUE(subject.violations.empty()) << name;
+}
+
+TEST(Recorder, WhatAnExceptionSaysWasWrongIsCountedToo) {
+  Recorder recorder;
+  RequestEvent event = Order("{}", "");
+  event.status = 500;
+  event.exception = "ResponseValidationError";
+  event.invalid = R"({"detail":[{"loc":["response","id"],"type":"int_type"}]})";
+  event.trace = {9};
+  recorder.Record(event);
+  const Buckets buckets = recorder.Drain();
+  EXPECT_THAT(buckets.at(29'000'000).at("POST /orders").violations,
+              ElementsAre(Pair(ViolationName{"response.id", "int_type"}, ViolationSummary{1, Traces({9})})));
+}
+
+TEST(Recorder, TracesAreKeptOfWhatFailedAlone) {
+  Recorder recorder;
+  uint8_t next = 0;
+  for (const auto& [status, exception] :
+       {std::pair{200, ""}, {422, ""}, {500, "KeyError"}, {503, ""}, {200, "IOError"}}) {
+    RequestEvent event = Order("{}", "{}");
+    event.status = static_cast<uint16_t>(status);
+    event.exception = exception;
+    event.trace = {++next};
+    recorder.Record(event);
+  }
+  RequestEvent untraced = Order("{}", "{}");
+  untraced.exception = "ValueError";
+  recorder.Record(untraced);
+  const Buckets buckets = recorder.Drain();
+  const RequestSummary& request = *buckets.at(29'000'000).at("POST /orders").request;
+  EXPECT_EQ(request.failed_traces, Traces({3, 4}));
+  EXPECT_THAT(request.exception_traces,
+              ElementsAre(Pair("IOError", Traces({5})), Pair("KeyError", Traces({3}))));
+}
+
+// A client that makes keys up fills its route's names, never the memory.
+TEST(Recorder, ViolationsHaveBoundedlyManyNames) {
+  Recorder recorder;
+  const auto refuse = [&](int number) {
+    const std::string answer = R"({"detail":[{"loc":["body","key_)" + std::to_string(number) +
+                               R"("],"type":"missing"},{"loc":["body"],"type":"missing"}]})";
+    recorder.Record(Refused(answer));
+  };
+  for (int number = 0; number < 1000; ++number) refuse(number);
+  const auto violations = [&] { return recorder.Drain().at(29'000'000).at("POST /orders").violations; };
+  const Violations first = violations();
+  EXPECT_EQ(first.size(), 257u);
+  EXPECT_EQ(first.at({"body", "missing"}).count, 1000u);
+  EXPECT_EQ(first.at({"(other)", "(other)"}).count, 1000u - 255);
+  refuse(7);
+  refuse(7000);
+  const Violations second = violations();
+  EXPECT_TRUE(second.contains({"body.key_7", "missing"})) << "names stay through a drain";
+  EXPECT_EQ(second.at({"(other)", "(other)"}).count, 1u);
 }
 
 TEST(Recorder, DrainedPayloadsAreConcealed) {

@@ -10,6 +10,7 @@ namespace {
 using profile::Family;
 using profile::FieldSummary;
 using sketch::Histogram;
+using sketch::TraceIds;
 
 // Sections stand in ascending order. A reader must know those below kFirstOptional and passes over the rest.
 enum Section : uint64_t {
@@ -19,6 +20,8 @@ enum Section : uint64_t {
   kRun = 4,
   kEvents = 5,
   kFirstOptional = 64,
+  kViolations = 64,
+  kTraces = 65,
 };
 
 // Memory of a decoded thing, from above: a node of a std::map with its key's text, and 8 bytes for each
@@ -243,6 +246,59 @@ void DecodeRun(Source source, Family family, RunSummary& run) {
   run.last_finished_unix_ms = in.Signed();
 }
 
+void EncodeViolations(const Violations& violations, ByteWriter& out) {
+  out.Varint(violations.size());
+  for (const auto& [name, violation] : violations) {
+    out.String(name.field);
+    out.String(name.rule);
+    out.Varint(violation.count);
+    violation.traces.Encode(out);
+  }
+}
+
+void DecodeViolations(Source source, Violations& violations) {
+  ByteReader& in = source.in;
+  const size_t size = in.Count(4);
+  for (size_t i = 0; i < size; ++i) {
+    ViolationName name{std::string(in.String()), std::string(in.String())};
+    const ViolationSummary violation{in.Varint(), TraceIds::Decode(in)};
+    if (!in.ok() || violation.count == 0 || (i > 0 && name <= violations.rbegin()->first) ||
+        !source.Charge(kNodeBytes + name.field.size() + name.rule.size() + sizeof violation)) {
+      return in.Fail();
+    }
+    violations.emplace_hint(violations.end(), std::move(name), violation);
+  }
+}
+
+bool HasTraces(const RequestSummary& request) {
+  return !request.failed_traces.empty() || !request.exception_traces.empty();
+}
+
+void EncodeTraces(const RequestSummary& request, ByteWriter& out) {
+  request.failed_traces.Encode(out);
+  out.Varint(request.exception_traces.size());
+  for (const auto& [type, traces] : request.exception_traces) {
+    out.String(type);
+    traces.Encode(out);
+  }
+}
+
+void DecodeTraces(Source source, RequestSummary& request) {
+  ByteReader& in = source.in;
+  request.failed_traces = TraceIds::Decode(in);
+  const size_t size = in.Count(2);
+  for (size_t i = 0; i < size; ++i) {
+    const std::string_view type = in.String();
+    const TraceIds traces = TraceIds::Decode(in);
+    if (!in.ok() || traces.empty() || !request.by_exception.contains(type) ||
+        (i > 0 && type <= request.exception_traces.rbegin()->first) ||
+        !source.Charge(kNodeBytes + type.size() + sizeof traces)) {
+      return in.Fail();
+    }
+    request.exception_traces.emplace_hint(request.exception_traces.end(), type, traces);
+  }
+}
+
 bool HasSection(const SubjectSummary& subject, Family family, Section section) {
   const bool counts = family == Family::kCounts;
   const bool distributions = family == Family::kDistributions;
@@ -257,12 +313,16 @@ bool HasSection(const SubjectSummary& subject, Family family, Section section) {
       return subject.run && (counts || (distributions && !subject.run->duration_ms.empty()));
     case kEvents:
       return counts && !subject.events.empty();
+    case kViolations:
+      return counts && !subject.violations.empty();
+    case kTraces:
+      return counts && subject.request && HasTraces(*subject.request);
     default:
       return false;
   }
 }
 
-constexpr std::array kSections = {kRequest, kBody, kWatch, kRun, kEvents};
+constexpr std::array kSections = {kRequest, kBody, kWatch, kRun, kEvents, kViolations, kTraces};
 
 void EncodeSection(const SubjectSummary& subject, Family family, Section section, ByteWriter& out,
                    uint8_t version) {
@@ -277,6 +337,10 @@ void EncodeSection(const SubjectSummary& subject, Family family, Section section
       return EncodeRun(*subject.run, family, out);
     case kEvents:
       return EncodeCounts(subject.events, out);
+    case kViolations:
+      return EncodeViolations(subject.violations, out);
+    case kTraces:
+      return EncodeTraces(*subject.request, out);
     default:
       return;
   }
@@ -299,6 +363,13 @@ void DecodeSection(Source source, Family family, uint8_t version, uint64_t secti
       break;
     case kEvents:
       DecodeCounts(source, subject.events);
+      break;
+    case kViolations:
+      DecodeViolations(source, subject.violations);
+      break;
+    case kTraces:
+      if (!subject.request) return in.Fail();
+      DecodeTraces(source, *subject.request);
       break;
     default:
       if (section < kFirstOptional) in.Fail();

@@ -34,9 +34,18 @@ void MergeOptional(std::optional<T>& into, const std::optional<T>& from) {
   }
 }
 
-size_t HeapBytes(const EventCounts& counts) {
+template <class Value>
+size_t HeapBytes(const std::map<std::string, Value, std::less<>>& by_name) {
   size_t bytes = 0;
-  for (const auto& [name, count] : counts) bytes += kNodeBytes + sizeof name + sizeof count + name.capacity();
+  for (const auto& [name, value] : by_name)
+    bytes += kNodeBytes + sizeof name + sizeof value + name.capacity();
+  return bytes;
+}
+
+size_t HeapBytes(const Violations& violations) {
+  size_t bytes = 0;
+  for (const auto& [name, violation] : violations)
+    bytes += kNodeBytes + sizeof name + sizeof violation + name.field.capacity() + name.rule.capacity();
   return bytes;
 }
 
@@ -53,6 +62,8 @@ void RequestSummary::Merge(const RequestSummary& other) {
   MergeCounts(by_exception, other.by_exception);
   Count(cancelled, other.cancelled);
   Count(busy_us, other.busy_us);
+  failed_traces.Merge(other.failed_traces);
+  for (const auto& [type, traces] : other.exception_traces) exception_traces[type].Merge(traces);
   first_byte_ms.Merge(other.first_byte_ms);
   last_byte_ms.Merge(other.last_byte_ms);
   app_return_ms.Merge(other.app_return_ms);
@@ -97,15 +108,23 @@ void RunSummary::Merge(const RunSummary& other) {
   duration_ms.Merge(other.duration_ms);
 }
 
+void ViolationSummary::Merge(const ViolationSummary& other) {
+  Count(count, other.count);
+  traces.Merge(other.traces);
+}
+
 void SubjectSummary::Merge(const SubjectSummary& other) {
   MergeOptional(request, other.request);
   MergeOptional(body, other.body);
   MergeOptional(watch, other.watch);
   MergeOptional(run, other.run);
   MergeCounts(events, other.events);
+  for (const auto& [name, violation] : other.violations) violations[name].Merge(violation);
 }
 
-bool SubjectSummary::empty() const { return !request && !body && !watch && !run && events.empty(); }
+bool SubjectSummary::empty() const {
+  return !request && !body && !watch && !run && events.empty() && violations.empty();
+}
 
 void MergeBucket(Bucket& into, const Bucket& from) {
   for (const auto& [name, subject] : from) into[name].Merge(subject);
@@ -138,10 +157,11 @@ size_t MemoryBytes(const profile::Fields& fields) {
 }
 
 size_t MemoryBytes(const SubjectSummary& subject) {
-  size_t bytes = sizeof subject + HeapBytes(subject.events);
+  size_t bytes = sizeof subject + HeapBytes(subject.events) + HeapBytes(subject.violations);
   if (subject.request) {
     const RequestSummary& request = *subject.request;
-    bytes += request.by_status.size() * (kNodeBytes + 16) + HeapBytes(request.by_exception);
+    bytes += request.by_status.size() * (kNodeBytes + 16) + HeapBytes(request.by_exception) +
+             HeapBytes(request.exception_traces);
     for (const Histogram* histogram : {&request.first_byte_ms, &request.last_byte_ms, &request.app_return_ms,
                                        &request.request_bytes, &request.response_bytes}) {
       bytes += histogram->heap_bytes();

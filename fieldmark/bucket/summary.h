@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,16 +13,19 @@
 #include "fieldmark/json/document.h"
 #include "fieldmark/profile/field.h"
 #include "fieldmark/sketch/histogram.h"
+#include "fieldmark/sketch/trace_ids.h"
 
 namespace fieldmark::bucket {
 
 // Requests of one route. Durations in milliseconds, sizes in bytes.
 struct RequestSummary {
   // Counts family.
-  std::map<uint16_t, uint64_t> by_status;                     // 0 = no response was started
-  std::map<std::string, uint64_t, std::less<>> by_exception;  // type name, never the text
-  uint64_t cancelled = 0;                                     // the client left first
-  uint64_t busy_us = 0;                                       // time inside requests
+  std::map<uint16_t, uint64_t> by_status;                                 // 0 = no response was started
+  std::map<std::string, uint64_t, std::less<>> by_exception;              // type name, never the text
+  uint64_t cancelled = 0;                                                 // the client left first
+  uint64_t busy_us = 0;                                                   // time inside requests
+  sketch::TraceIds failed_traces;                                         // of requests answered 5xx
+  std::map<std::string, sketch::TraceIds, std::less<>> exception_traces;  // of those in `by_exception`
   // Distributions family; never concealed: they are ours, not the payload's.
   sketch::Histogram first_byte_ms;  // request begun → response headers
   sketch::Histogram last_byte_ms;   // → last byte of the response: what the page calls latency
@@ -78,8 +82,26 @@ struct RunSummary {
   bool operator==(const RunSummary&) const = default;
 };
 
-// Events by kind and template: validation errors by location and type, log records, contract violations.
+// Events by kind and template: log records.
 using EventCounts = std::map<std::string, uint64_t, std::less<>>;
+
+// What data was expected to be and was not. Of a route, by what validates its requests and responses: the
+// field is the error's location ("body.items[].price", "query.limit", "response.id"), the rule the error's
+// type ("missing", "float_parsing"). Of bodies, by a contract: the field's path and the rule it broke.
+struct ViolationName {
+  std::string field;
+  std::string rule;
+
+  auto operator<=>(const ViolationName&) const = default;
+};
+struct ViolationSummary {
+  uint64_t count = 0;       // of requests, or documents, in which it was broken, however often in each
+  sketch::TraceIds traces;  // of these
+
+  void Merge(const ViolationSummary& other);
+  bool operator==(const ViolationSummary&) const = default;
+};
+using Violations = std::map<ViolationName, ViolationSummary>;
 
 struct SubjectSummary {
   std::optional<RequestSummary> request;
@@ -87,6 +109,7 @@ struct SubjectSummary {
   std::optional<WatchSummary> watch;
   std::optional<RunSummary> run;
   EventCounts events;
+  Violations violations;
 
   void Merge(const SubjectSummary& other);
   bool empty() const;

@@ -32,6 +32,16 @@ TEST(Summary, EventsMergeTheSameInAnyOrder) {
   };
   ExpectMonoid<EventCounts>(RandomEvents, merge, 150);
 }
+TEST(Summary, ViolationsMergeTheSameInAnyOrder) {
+  const auto merge = [](Violations& into, const Violations& from) {
+    SubjectSummary a, b;
+    a.violations = into;
+    b.violations = from;
+    a.Merge(b);
+    into = a.violations;
+  };
+  ExpectMonoid<Violations>(RandomViolations, merge, 150);
+}
 TEST(Summary, BucketsMergeTheSameInAnyOrder) {
   ExpectMonoid<Bucket>(RandomBucket, MergeBucket, 80);
   ExpectMonoid<Buckets>(RandomBuckets, MergeBuckets, 80);
@@ -110,7 +120,7 @@ TEST(Summary, UnknownSectionsAreRefusedOrPassedOver) {
   subject.watch = WatchSummary{1, 2, 3};
   const std::string known = BytesOf(subject, Family::kCounts);
   SubjectSummary back;
-  EXPECT_TRUE(Decodes(known + std::string("\x40\x02xx", 4), Family::kCounts, back))
+  EXPECT_TRUE(Decodes(known + std::string("\x7f\x02xx", 4), Family::kCounts, back))
       << "64 and up are optional";
   EXPECT_EQ(back, subject);
   SubjectSummary untouched;
@@ -135,11 +145,110 @@ TEST(Summary, SectionsOutOfPlaceAreRefused) {
       << "cut short";
 }
 
+sketch::TraceIds TracesOf(uint8_t first) {
+  sketch::TraceIds traces;
+  for (uint8_t i = 0; i < 6; ++i) traces.Add({first, i});
+  return traces;
+}
+
+// Each a subject that its bytes give back; and of none a byte can be taken away.
+TEST(Summary, ViolationsComeBackFromTheirBytes) {
+  SubjectSummary one;
+  one.violations[{"query.limit", "int_parsing"}].count = 1;
+  SubjectSummary few = one;
+  few.violations[{"body.items[].price", "missing"}] = {UINT64_MAX, TracesOf(1)};
+  few.violations[{"body.items[].price", "float_parsing"}] = {7, TracesOf(2)};
+  few.violations[{"", ""}] = {1, {}};
+  SubjectSummary many;
+  for (int i = 0; i < 3'000; ++i) many.violations[{std::to_string(i % 60), std::to_string(i)}].count = 1;
+  for (const SubjectSummary& subject : {SubjectSummary(), one, few, many}) {
+    const std::string bytes = BytesOf(subject, Family::kCounts);
+    SubjectSummary back;
+    ASSERT_TRUE(Decodes(bytes, Family::kCounts, back));
+    EXPECT_EQ(back, subject);
+    EXPECT_FALSE(HasFamily(subject, Family::kDistributions) || HasFamily(subject, Family::kHashed));
+    SubjectSummary cut;
+    EXPECT_FALSE(Decodes(bytes.substr(0, bytes.size() - 1), Family::kCounts, cut));
+  }
+}
+
+TEST(Summary, ViolationCountsSaturate) {
+  ViolationSummary violation{UINT64_MAX - 1, {}};
+  violation.Merge({5, {}});
+  EXPECT_EQ(violation.count, UINT64_MAX);
+}
+
+// A section of that id with these contents, of a subject that has one exception, "E".
+bool SectionDecodes(char id, const std::string& contents) {
+  SubjectSummary subject;
+  subject.request.emplace().by_exception["E"] = 1;
+  SubjectSummary back;
+  return Decodes(BytesOf(subject, Family::kCounts) + id + static_cast<char>(contents.size()) + contents,
+                 Family::kCounts, back);
+}
+
+TEST(Summary, ViolationsThatNoWriterWritesAreRefused) {
+  const std::string a = std::string(
+                            "\x01"
+                            "a\x01"
+                            "r\x01",
+                            5) +
+                        '\0';
+  const std::string b = std::string(
+                            "\x01"
+                            "b\x01"
+                            "r\x01",
+                            5) +
+                        '\0';
+  EXPECT_TRUE(SectionDecodes(64, "\x01" + a));
+  EXPECT_TRUE(SectionDecodes(64, "\x02" + a + b));
+  EXPECT_FALSE(SectionDecodes(64, "\x02" + b + a)) << "out of order";
+  EXPECT_FALSE(SectionDecodes(64, "\x02" + a + a)) << "twice";
+  EXPECT_FALSE(SectionDecodes(64, std::string("\x01\x01"
+                                              "a\x01"
+                                              "r\0\0",
+                                              7)))
+      << "a count of zero";
+  EXPECT_FALSE(SectionDecodes(64, std::string(1, '\0'))) << "none at all";
+  EXPECT_FALSE(SectionDecodes(64, "\x01" + a + "x")) << "bytes left over";
+}
+
+TEST(Summary, TracesThatNoWriterWritesAreRefused) {
+  const std::string trace = "\x01" + std::string(16, 't');
+  const std::string none(1, '\0');
+  EXPECT_TRUE(SectionDecodes(65, trace + none));
+  EXPECT_TRUE(SectionDecodes(65, none +
+                                     "\x01\x01"
+                                     "E" +
+                                     trace));
+  EXPECT_FALSE(SectionDecodes(65, none + none)) << "none at all";
+  EXPECT_FALSE(SectionDecodes(65, none +
+                                      "\x01\x01"
+                                      "F" +
+                                      trace))
+      << "of an exception that is not counted";
+  EXPECT_FALSE(SectionDecodes(65, none +
+                                      "\x01\x01"
+                                      "E" +
+                                      none))
+      << "of an exception, and none";
+  SubjectSummary back;
+  const std::string alone = "\x02\x41\x12" + trace + none;
+  EXPECT_FALSE(Decodes(alone, Family::kCounts, back)) << "without the requests that they are of";
+}
+
 TEST(Summary, ReadingStaysWithinItsBudget) {
   Random random(89);
   SubjectSummary subject;
   subject.body.emplace();
   for (int i = 0; i < 100; ++i) subject.body->fields["field" + std::to_string(i)] = RandomField(random);
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "name " + std::to_string(i);
+    subject.violations[{name, "rule"}] = {1, TracesOf(static_cast<uint8_t>(i))};
+    if (!subject.request) subject.request.emplace();
+    subject.request->by_exception[name] = 1;
+    subject.request->exception_traces[name] = TracesOf(static_cast<uint8_t>(i));
+  }
   for (const Family family : kAllFamilies) {
     const std::string bytes = BytesOf(subject, family);
     size_t memory_left = 1 << 20;

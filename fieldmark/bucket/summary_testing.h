@@ -88,6 +88,28 @@ inline EventCounts RandomEvents(Random& random) {
   return events;
 }
 
+// Of few ids, so that summaries share some.
+inline sketch::TraceIds RandomTraces(Random& random) {
+  sketch::TraceIds traces;
+  for (uint64_t left = Below(random, 7); left > 0; --left) {
+    sketch::TraceId id{};
+    id[0] = static_cast<uint8_t>(1 + Below(random, 12));
+    traces.Add(id);
+  }
+  return traces;
+}
+
+inline Violations RandomViolations(Random& random) {
+  Violations violations;
+  for (uint64_t left = Below(random, 4); left > 0; --left) {
+    const std::string field = Chance(random, 50) ? "body.items[].price" : "query.limit";
+    ViolationSummary& violation = violations[{field, "rule " + std::to_string(Below(random, 3))}];
+    violation.count += 1 + Below(random, 9);
+    violation.traces.Merge(RandomTraces(random));
+  }
+  return violations;
+}
+
 inline RequestSummary RandomRequest(Random& random) {
   RequestSummary request;
   for (uint64_t left = Below(random, 4); left > 0; --left) {
@@ -98,6 +120,11 @@ inline RequestSummary RandomRequest(Random& random) {
   request.by_exception = RandomEvents(random);
   request.cancelled = Below(random, 3);
   request.busy_us = Below(random, 1'000'000);
+  request.failed_traces = RandomTraces(random);
+  for (const auto& [type, times] : request.by_exception) {
+    const sketch::TraceIds traces = RandomTraces(random);
+    if (!traces.empty()) request.exception_traces[type] = traces;
+  }
   request.first_byte_ms = RandomHistogram(random);
   request.last_byte_ms = RandomHistogram(random);
   if (Chance(random, 50)) request.app_return_ms = RandomHistogram(random);
@@ -142,6 +169,7 @@ inline SubjectSummary RandomSubject(Random& random) {
   if (Chance(random, 30)) subject.watch = RandomWatch(random);
   if (Chance(random, 30)) subject.run = RandomRun(random);
   if (Chance(random, 30)) subject.events = RandomEvents(random);
+  if (Chance(random, 30)) subject.violations = RandomViolations(random);
   return subject;
 }
 

@@ -75,21 +75,29 @@ bool AreTexts(const Map& map, size_t bytes_max) {
                      [&](const auto& entry) { return IsText(entry.first, bytes_max); });
 }
 
+bool AreTexts(const bucket::Violations& violations) {
+  return std::all_of(violations.begin(), violations.end(), [](const auto& entry) {
+    return IsText(entry.first.field, kPathBytesMax) && IsText(entry.first.rule, kSubjectBytesMax);
+  });
+}
+
 bool HasGoodNames(const std::string& name, const bucket::SubjectSummary& subject) {
   return IsText(name, kSubjectBytesMax) && AreTexts(subject.events, kSubjectBytesMax) &&
+         AreTexts(subject.violations) &&
          (!subject.request || AreTexts(subject.request->by_exception, kSubjectBytesMax)) &&
          (!subject.body || AreTexts(subject.body->fields, kPathBytesMax));
 }
 
-// Of subjects, fields, exceptions and events. What is stored under them is shown as JSON, which is UTF-8.
+// Of subjects, fields, exceptions, events and violations. What is stored under them is shown as JSON, which
+// is UTF-8.
 Status CheckNames(const bucket::Buckets& buckets) {
   for (const auto& [minute, bucket] : buckets) {
     for (const auto& [name, subject] : bucket) {
       if (HasGoodNames(name, subject)) continue;
       return Error{
           ErrorCode::kInvalidArgument,
-          "reading the names of a batch: one of a subject, field, exception or event is too long or no "
-          "UTF-8; upgrade the worker, ours send none such"};
+          "reading the names of a batch: one of a subject, field, exception, event or violation is too "
+          "long or no UTF-8; upgrade the worker, ours send none such"};
     }
   }
   return {};

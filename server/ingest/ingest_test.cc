@@ -193,6 +193,20 @@ INSTANTIATE_TEST_SUITE_P(
                   });
                 },
                 422},
+        Refused{"FieldOfAViolationThatIsNoUtf8",
+                [] {
+                  return Changed([](Batch& batch) {
+                    batch.buckets[kNoon]["GET /"].violations[{"body.\x80", "missing"}].count = 1;
+                  });
+                },
+                422},
+        Refused{"RuleOfAViolationThatIsNoUtf8",
+                [] {
+                  return Changed([](Batch& batch) {
+                    batch.buckets[kNoon]["GET /"].violations[{"body", "\x80"}].count = 1;
+                  });
+                },
+                422},
         Refused{"AbsurdTime",
                 [] { return Changed([](Batch& batch) { batch.header.sent_at_unix_ms = INT64_MAX; }); }, 422}),
     [](const auto& one) { return one.param.name; });

@@ -20,7 +20,10 @@ class SampleBatches {
     bucket::SubjectSummary summary;
     bucket::RequestSummary& request = summary.request.emplace();
     request.by_status[200] = 1 + Below(100);
-    if (Rarely()) request.by_status[500] = Below(5);
+    if (Rarely()) {
+      request.by_status[500] = Below(5);
+      request.failed_traces.Add({static_cast<uint8_t>(1 + Below(9))});
+    }
     if (Rarely()) request.by_exception["ValueError"] = 1 + Below(3);
     request.busy_us = Below(1'000'000);
     for (uint64_t i = 0; i < 1 + Below(4); ++i) {
@@ -50,6 +53,11 @@ class SampleBatches {
       summary.run->duration_ms.Add(Real());
     }
     if (Rarely()) summary.events["log warning"] = 1 + Below(9);
+    if (Rarely()) {
+      bucket::ViolationSummary& violation = summary.violations[{"body.total", "missing"}];
+      violation.count = 1 + Below(9);
+      violation.traces.Add({static_cast<uint8_t>(1 + Below(9))});
+    }
     return summary;
   }
 
