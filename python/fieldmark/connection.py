@@ -63,9 +63,17 @@ class Connection:
                 (self._answered_s - self._started_s) * 1000 if self._answered_s else -1.0,
                 cancelled=cancelled,
                 exception=exception,
+                traceparent=_traceparent(self._scope) if exception else "",
             )
         except Exception as fault:
             agent.fault(fault)
+
+
+def _traceparent(scope: MutableMapping[str, Any]) -> str:
+    for name, value in scope.get("headers", ()):
+        if name.lower() == b"traceparent":
+            return str(value, "latin-1")
+    return ""
 
 
 def _status_of(message: MutableMapping[str, Any]) -> int:

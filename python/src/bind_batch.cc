@@ -37,6 +37,12 @@ nb::dict FieldToDict(const profile::FieldSummary& field) {
   return out;
 }
 
+nb::list ToList(const sketch::TraceIds& traces) {
+  nb::list out;
+  for (const sketch::TraceId& id : traces.ids()) out.append(sketch::ToHex(id));
+  return out;
+}
+
 nb::dict RequestToDict(const RequestSummary& request) {
   nb::dict out;
   nb::dict by_status;
@@ -46,6 +52,11 @@ nb::dict RequestToDict(const RequestSummary& request) {
     by_exception[nb::str(type.data(), type.size())] = count;
   out["by_status"] = by_status;
   out["by_exception"] = by_exception;
+  out["failed_traces"] = ToList(request.failed_traces);
+  nb::dict exception_traces;
+  for (const auto& [type, traces] : request.exception_traces)
+    exception_traces[nb::str(type.data(), type.size())] = ToList(traces);
+  out["exception_traces"] = exception_traces;
   out["cancelled"] = request.cancelled;
   out["first_byte"] = request.first_byte_ms.count();
   out["last_byte"] = request.last_byte_ms.count();
@@ -92,6 +103,13 @@ nb::dict SubjectToDict(const SubjectSummary& subject) {
     nb::dict events;
     for (const auto& [kind, count] : subject.events) events[nb::str(kind.data(), kind.size())] = count;
     out["events"] = events;
+  }
+  if (!subject.violations.empty()) {
+    nb::dict violations;
+    for (const auto& [name, violation] : subject.violations)
+      violations[nb::make_tuple(name.field, name.rule)] =
+          nb::make_tuple(violation.count, ToList(violation.traces));
+    out["violations"] = violations;
   }
   return out;
 }

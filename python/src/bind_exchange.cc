@@ -13,10 +13,12 @@
 #include <ctime>
 #include <exception>
 #include <list>
+#include <optional>
 #include <string>
 
 #include "bind.h"
 #include "body.h"
+#include "headers.h"
 #include "pass.h"
 #include "python_object.h"
 #include "recorder.h"
@@ -237,6 +239,23 @@ bool LookAtError(Exchange* exchange, PyObject* error, Owned& exception) {
   return static_cast<bool>(exception);
 }
 
+// What the error says was wrong with the data; None for most. Null with an exception when it failed.
+Owned InvalidBy(PyObject* error) {
+  const Owned module(PyImport_ImportModule("fieldmark.errors"));
+  return Owned(module ? PyObject_CallMethod(module.get(), "validation_errors", "O", error) : nullptr);
+}
+
+// By which the request can be found elsewhere. Never fails: a header that nobody can read names no trace.
+sketch::TraceId TraceOf(Exchange* exchange) {
+  const Owned headers = Lookup(exchange->scope, names.headers);
+  if (!headers) PyErr_Clear();
+  std::optional<sketch::TraceId> trace;
+  ForEachHeader(headers.get(), [&](std::string_view name, std::string_view value) {
+    if (IsIgnoringCase(name, "traceparent")) trace = sketch::TraceIdOf(value);
+  });
+  return trace.value_or(sketch::TraceId{});
+}
+
 // 1 when the route is not to be counted; -1 with an exception.
 int IsLeftOut(Exchange* exchange, PyObject* route) {
   const Owned filter(PyObject_GetAttr(exchange->agent, names.agent_filter));
@@ -257,8 +276,10 @@ void LetGo(Exchange* exchange, const std::list<KeptBody>& large) {
 // False with an exception when it failed.
 bool Record(Exchange* exchange, PyObject* error) {
   const int64_t returned_ns = MonotonicNs();
-  Owned exception;
+  Owned exception, invalid;
   if (!LookAtError(exchange, error, exception)) return false;
+  // An exception is the application's own code: where it fails the request still counts.
+  if (exception && !(invalid = InvalidBy(error)) && !TellFault(exchange->agent)) return false;
   const Owned route = RouteName(exchange->scope);
   if (!route) return false;
   const int left_out = IsLeftOut(exchange, route.get());
@@ -271,7 +292,9 @@ bool Record(Exchange* exchange, PyObject* error) {
       .last_byte_ms = MillisecondsSince(exchange->started_ns, exchange->last_byte_ns),
       .app_return_ms = MillisecondsSince(exchange->started_ns, returned_ns),
       .cancelled = exchange->cancelled,
-      .exception = exception ? TextOf(exception.get()) : std::string_view{}};
+      .exception = exception ? TextOf(exception.get()) : std::string_view{},
+      .trace = exception || exchange->status >= 400 ? TraceOf(exchange) : sketch::TraceId{},
+      .invalid = invalid ? BytesOf(invalid.get()) : std::string_view{}};
   std::string request_joined, response_joined;
   std::list<KeptBody> large;
   bool ended = exchange->request.AtEnd(exchange->request_complete, request_joined, event.request, large);

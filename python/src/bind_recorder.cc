@@ -45,7 +45,7 @@ void Record(Recorder& worker, std::string_view route, uint16_t status, int64_t e
             double first_byte_ms, double last_byte_ms, double app_return_ms, bool cancelled,
             std::string_view exception, uint8_t request_state, const nb::bytes& request,
             uint64_t request_wire_bytes, uint8_t response_state, const nb::bytes& response,
-            uint64_t response_wire_bytes, uint64_t times) {
+            uint64_t response_wire_bytes, uint64_t times, std::string_view traceparent) {
   const bucket::RequestEvent event{.route = route,
                                    .status = status,
                                    .ended_unix_ms = ended_unix_ms,
@@ -54,6 +54,7 @@ void Record(Recorder& worker, std::string_view route, uint16_t status, int64_t e
                                    .app_return_ms = app_return_ms,
                                    .cancelled = cancelled,
                                    .exception = exception,
+                                   .trace = sketch::TraceIdOf(traceparent).value_or(sketch::TraceId{}),
                                    .request = BodyOf(request_state, request, request_wire_bytes),
                                    .response = BodyOf(response_state, response, response_wire_bytes),
                                    .times = times};
@@ -114,7 +115,7 @@ void BindRecorder(nb::module_& module) {
       .def("record", &Record, "route"_a, "status"_a, "ended_unix_ms"_a, "first_byte_ms"_a = -1.0,
            "last_byte_ms"_a = -1.0, "app_return_ms"_a = -1.0, "cancelled"_a = false, "exception"_a = "",
            "request_state"_a = 0, "request"_a = none, "request_wire_bytes"_a = 0, "response_state"_a = 0,
-           "response"_a = none, "response_wire_bytes"_a = 0, "times"_a = 1)
+           "response"_a = none, "response_wire_bytes"_a = 0, "times"_a = 1, "traceparent"_a = "")
       .def("watch", &Forward<&bucket::Recorder::Watch>::Call, "from_unix_ms"_a, "to_unix_ms"_a)
       .def("run", &Forward<&bucket::Recorder::RecordRun>::Call, "job"_a, "ended_unix_ms"_a, "duration_ms"_a,
            "succeeded"_a)

@@ -1,11 +1,10 @@
 #include "body.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <optional>
 
 #include "fieldmark/base/limits.h"
+#include "headers.h"
 #include "python/worker/zstd_body.h"
 #include "python_object.h"
 
@@ -25,23 +24,21 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
-// Whatever the case of its letters; `lower` has lower ones.
-bool Is(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() && strncasecmp(text.data(), lower.data(), lower.size()) == 0;
-}
-
 // `application/json` and what says it is JSON by its suffix; streams of many documents are not one.
 bool IsJson(std::string_view content_type) {
   const std::string_view essence = Trimmed(content_type.substr(0, content_type.find(';')));
-  if (Is(essence, "application/json") || Is(essence, "text/json")) return true;
+  if (IsIgnoringCase(essence, "application/json") || IsIgnoringCase(essence, "text/json")) return true;
   constexpr std::string_view kKind = "application/", kSuffix = "+json";
-  return essence.size() >= kKind.size() + kSuffix.size() && Is(essence.substr(0, kKind.size()), kKind) &&
-         Is(essence.substr(essence.size() - kSuffix.size()), kSuffix);
+  return essence.size() >= kKind.size() + kSuffix.size() &&
+         IsIgnoringCase(essence.substr(0, kKind.size()), kKind) &&
+         IsIgnoringCase(essence.substr(essence.size() - kSuffix.size()), kSuffix);
 }
 
 Coding CodingOf(std::string_view encoding) {
-  if (Is(encoding, "gzip") || Is(encoding, "x-gzip") || Is(encoding, "deflate")) return Coding::kZlib;
-  return Is(encoding, "zstd") ? Coding::kZstd : Coding::kNone;
+  if (IsIgnoringCase(encoding, "gzip") || IsIgnoringCase(encoding, "x-gzip") ||
+      IsIgnoringCase(encoding, "deflate"))
+    return Coding::kZlib;
+  return IsIgnoringCase(encoding, "zstd") ? Coding::kZstd : Coding::kNone;
 }
 
 struct BodyHeaders {
@@ -50,27 +47,12 @@ struct BodyHeaders {
 };
 
 // The last of each name, as servers have it.
-void Read(PyObject* pair, BodyHeaders& headers) {
-  if (!PyTuple_Check(pair) && !PyList_Check(pair)) return;
-  const bool is_tuple = PyTuple_Check(pair);
-  if ((is_tuple ? PyTuple_Size(pair) : PyList_Size(pair)) != 2) return;
-  const auto item = [&](Py_ssize_t i) {
-    return is_tuple ? PyTuple_GetItem(pair, i) : PyList_GetItem(pair, i);
-  };
-  const std::string_view name = BytesOf(item(0));
-  if (Is(name, "content-type")) headers.content_type = BytesOf(item(1));
-  if (Is(name, "content-encoding")) headers.encoding = BytesOf(item(1));
-}
-
 BodyHeaders HeadersOf(PyObject* headers) {
   BodyHeaders found;
-  if (headers == nullptr) return found;
-  // Reading an iterator would take it away from the server.
-  if (PyList_Check(headers)) {
-    for (Py_ssize_t i = 0; i < PyList_Size(headers); ++i) Read(PyList_GetItem(headers, i), found);
-  } else if (PyTuple_Check(headers)) {
-    for (Py_ssize_t i = 0; i < PyTuple_Size(headers); ++i) Read(PyTuple_GetItem(headers, i), found);
-  }
+  ForEachHeader(headers, [&](std::string_view name, std::string_view value) {
+    if (IsIgnoringCase(name, "content-type")) found.content_type = value;
+    if (IsIgnoringCase(name, "content-encoding")) found.encoding = value;
+  });
   return found;
 }
 
@@ -85,7 +67,7 @@ void PassingBody::Begin(bool wanted, PyObject* headers) {
   if (!IsJson(found.content_type)) {
     state = BodyState::kNotJson;
   } else {
-    const bool readable = coding != Coding::kNone || encoding.empty() || Is(encoding, "identity");
+    const bool readable = coding != Coding::kNone || encoding.empty() || IsIgnoringCase(encoding, "identity");
     state = readable ? BodyState::kCaptured : BodyState::kCompressed;
   }
 }

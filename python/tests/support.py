@@ -136,10 +136,14 @@ class Collector:
 
 
 def add(left: Any, right: Any) -> Any:
-    """Sums numbers, key by key."""
+    """Sums numbers and unites lists, key by key."""
     if isinstance(right, dict):
         return {key: add(left.get(key, {}) if left else {}, right[key]) if key in right else left[key]
                 for key in {**(left or {}), **right}}  # fmt: skip
+    if isinstance(right, tuple):
+        return tuple(add(mine, its) for mine, its in zip(left or (None,) * len(right), right, strict=True))
+    if isinstance(right, list):
+        return sorted({*(left or ()), *right})
     return (left or 0) + right
 
 

@@ -17,8 +17,8 @@ class CopiedBodies {
  public:
   // `event.body` is a captured one.
   void Add(const bucket::BodyEvent& event) {
-    const Head head{event.ended_unix_ms, event.response_status, event.body.wire_bytes, event.route.size(),
-                    event.body.bytes.size()};
+    const Head head{event.ended_unix_ms,   event.response_status, event.trace,
+                    event.body.wire_bytes, event.route.size(),    event.body.bytes.size()};
     bytes_.append(reinterpret_cast<const char*>(&head), sizeof head);
     bytes_.append(event.route);
     bytes_.append(event.body.bytes);
@@ -43,6 +43,7 @@ class CopiedBodies {
       visit(bucket::BodyEvent{.route = route,
                               .response_status = head.response_status,
                               .ended_unix_ms = head.ended_unix_ms,
+                              .trace = head.trace,
                               .body = {bucket::BodyState::kCaptured, take(head.body_size), head.wire_bytes}});
     }
     bytes_.clear();
@@ -52,6 +53,7 @@ class CopiedBodies {
   struct Head {
     UnixMs ended_unix_ms;
     std::optional<uint16_t> response_status;
+    sketch::TraceId trace;
     uint64_t wire_bytes;
     uint64_t route_size;
     uint64_t body_size;

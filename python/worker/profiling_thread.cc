@@ -185,6 +185,7 @@ void ProfilingThread::Record(const KeptBody& body, BodyState state) {
   Record({.route = body.route,
           .response_status = body.response_status,
           .ended_unix_ms = body.ended_unix_ms,
+          .trace = body.trace,
           .body = {state, content, body.wire_bytes}});
 }
 

@@ -34,6 +34,7 @@ struct KeptBody {
   std::string route{};                        // as the recorder names it
   std::optional<uint16_t> response_status{};  // none: it is the request's
   UnixMs ended_unix_ms = 0;
+  sketch::TraceId trace{};
   uint64_t wire_bytes = 0;
   // The content: pieces, whose memory belongs to their owners, or `joined`.
   std::vector<std::string_view> pieces{};

@@ -53,6 +53,7 @@ void WorkerRecorder::RecordRequest(const RequestEvent& event, std::list<KeptBody
   for (KeptBody& body : kept) {
     body.route = recorded_as;
     body.ended_unix_ms = event.ended_unix_ms;
+    body.trace = event.trace;
   }
   if (!is_inherited() && beside_->Take(kept)) return;
   Record([&](Recorder& recorder) {
@@ -68,8 +69,11 @@ void WorkerRecorder::RecordRequest(const RequestEvent& event, std::list<KeptBody
 void WorkerRecorder::RecordBody(std::string_view route, std::optional<uint16_t> response_status,
                                 const RequestEvent& event, const Body& body) {
   if (body.state != BodyState::kCaptured) return;
-  const BodyEvent alone{
-      .route = route, .response_status = response_status, .ended_unix_ms = event.ended_unix_ms, .body = body};
+  const BodyEvent alone{.route = route,
+                        .response_status = response_status,
+                        .ended_unix_ms = event.ended_unix_ms,
+                        .trace = event.trace,
+                        .body = body};
   if (!is_inherited() && beside_->Take(alone)) return;
   Record([&](Recorder& recorder) { recorder.RecordBody(alone); });
 }

@@ -126,6 +126,29 @@ const bucket::BodySummary& BodyOf(const Buckets& buckets, std::string_view subje
   return *buckets.begin()->second.find(subject)->second.body;
 }
 
+// What an answer says was wrong comes with the trace of its request, whether it is copied or kept.
+TEST(WorkerRecorderTest, WhatIsReadBesideKeepsItsTrace) {
+  const std::string answer = R"({"detail":[{"loc":["body","phone"],"type":"missing"}]})";
+  WorkerRecorder worker(kKey);
+  bucket::RequestEvent event{.route = kRoute, .status = 422, .ended_unix_ms = kNow, .trace = {1}};
+  event.response = {BodyState::kCaptured, answer, answer.size()};
+  std::list<KeptBody> none;
+  worker.RecordRequest(event, none);
+  event.trace = {2};
+  event.response = {};
+  std::list<KeptBody> kept = Kept({answer}, 422);
+  worker.RecordRequest(event, kept);
+  worker.Settle(kForever);
+  sketch::TraceIds traces;
+  traces.Add({1});
+  traces.Add({2});
+  const WorkerRecorder::Drained drained = worker.Drain();
+  const bucket::Violations& violations = drained.buckets.begin()->second.find(kRoute)->second.violations;
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations.begin()->first, (bucket::ViolationName{"body.phone", "missing"}));
+  EXPECT_EQ(violations.begin()->second, (bucket::ViolationSummary{2, traces}));
+}
+
 TEST(WorkerRecorderTest, AKeptBodyIsRecordedBesideAsItWouldBeInline) {
   WorkerRecorder beside(kKey), in_line(kKey);
   RecordRequestOf(beside, Kept({kBody}));
