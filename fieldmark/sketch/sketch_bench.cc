@@ -8,6 +8,10 @@
 #include "fieldmark/sketch/categories.h"
 #include "fieldmark/sketch/formats.h"
 #include "fieldmark/sketch/histogram.h"
+#include "fieldmark/sketch/moments.h"
+#include "fieldmark/sketch/sum.h"
+#include "fieldmark/sketch/texts.h"
+#include "fieldmark/sketch/trace_ids.h"
 
 namespace fieldmark::sketch {
 namespace {
@@ -78,6 +82,71 @@ void BM_Formats(benchmark::State& state) {
   state.counters["bytes"] = static_cast<double>(text.size());
 }
 BENCHMARK(BM_Formats)->DenseRange(0, 5);
+
+// Of 4 values all are kept, of 4 096 most are too large by their hash.
+void BM_TextsAdd(benchmark::State& state) {
+  std::mt19937_64 random(4);
+  std::vector<std::pair<uint64_t, std::string>> values(static_cast<size_t>(state.range(0)));
+  for (auto& [hash, text] : values) {
+    hash = random();
+    text = "value " + std::to_string(hash % 1000);
+  }
+  Texts texts;
+  for (const auto& [hash, text] : values) texts.Add(hash, false, text);
+  size_t i = 0;
+  for (auto _ : state) {
+    const auto& [hash, text] = values[i++ % values.size()];
+    texts.Add(hash, false, text);
+  }
+}
+BENCHMARK(BM_TextsAdd)->Arg(4)->Arg(64)->Arg(4096);
+
+void BM_TextsMerge(benchmark::State& state) {
+  std::mt19937_64 random(5);
+  Texts from;
+  for (int i = 0; i < state.range(0); ++i) from.Add(random(), false, "value " + std::to_string(i));
+  Texts into = from;
+  for (auto _ : state) into.Merge(from);
+}
+BENCHMARK(BM_TextsMerge)->Arg(4)->Arg(64);
+
+void BM_MomentOfText(benchmark::State& state) {
+  static const std::string kTexts[] = {"2026-11-24T10:00:00Z", "2026-11-24T10:00:00.125+01:00"};
+  const std::string& text = kTexts[state.range(0)];
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(text.data());
+    benchmark::DoNotOptimize(MomentOfText(text));
+  }
+}
+BENCHMARK(BM_MomentOfText)->DenseRange(0, 1);
+
+void BM_IsMoment(benchmark::State& state) {
+  const std::vector<double> values = Values(5);
+  size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(IsMoment(values[i++ % kValues]));
+}
+BENCHMARK(BM_IsMoment);
+
+void BM_SumAdd(benchmark::State& state) {
+  const std::vector<double> values = Values(5);
+  Sum sum;
+  size_t i = 0;
+  for (auto _ : state) sum.Add(values[i++ % kValues]);
+  benchmark::DoNotOptimize(sum);
+}
+BENCHMARK(BM_SumAdd);
+
+void BM_TraceIdsAdd(benchmark::State& state) {
+  std::mt19937_64 random(6);
+  std::vector<TraceId> ids(kValues);
+  for (TraceId& id : ids) {
+    for (uint8_t& byte : id) byte = static_cast<uint8_t>(random());
+  }
+  TraceIds kept;
+  size_t i = 0;
+  for (auto _ : state) kept.Add(ids[i++ % kValues]);
+}
+BENCHMARK(BM_TraceIdsAdd);
 
 }  // namespace
 }  // namespace fieldmark::sketch
