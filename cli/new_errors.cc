@@ -17,9 +17,10 @@ void PrintNewErrors(const json::object& verdict) {
   std::vector<Row> rows;
   for (const json::value& one : errors->get_array()) {
     const json::object& error = one.as_object();
-    rows.push_back({{json::serialize(error.at("count")) + " ×", Printable(TextAt(error, "subject")),
-                     Printable(TextAt(error, "kind")), "first at " + TextAt(error, "first_seen_at")},
-                    Tone::kBad});
+    rows.push_back(
+        {{json::serialize(error.at("count")) + " ×", Printable(TextAt(error, "subject")),
+          Printable(TextAt(error, "kind")), "first at " + TextAt(error, "first_seen_at") + TraceWords(error)},
+         Tone::kBad});
   }
   std::fputs("\n  Errors since this version that no earlier one had\n", stdout);
   std::fputs(Aligned(rows, "    ").c_str(), stdout);

@@ -7,6 +7,7 @@
 
 #include "cli/http_client.h"
 #include "cli/nearest_name.h"
+#include "cli/terminal.h"
 
 namespace fieldmark::cli {
 namespace {
@@ -115,6 +116,13 @@ Result<std::string> TargetOf(const ServerOptions& options, const std::string& le
 std::string QueryPair(const std::string& key, const std::string& value) { return key + "=" + Encoded(value); }
 
 void PrintError(const std::string& message) { std::fprintf(stderr, "fieldmark: %s\n", message.c_str()); }
+
+std::string TraceWords(const json::object& of) {
+  const json::value* traces = of.if_contains("traces");
+  if (traces == nullptr || !traces->is_array() || traces->get_array().empty()) return "";
+  const json::value& first = traces->get_array().front();
+  return first.is_string() ? ", trace " + Printable(std::string(first.get_string())) : "";
+}
 
 std::string TextAt(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);

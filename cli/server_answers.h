@@ -41,6 +41,9 @@ std::string QueryPair(const std::string& key, const std::string& value);
 // To standard error, as every command's errors look.
 void PrintError(const std::string& message);
 
+// ", trace 4bf9…" of a finding or a new error that has one, printable.
+std::string TraceWords(const boost::json::object& of);
+
 std::string TextAt(const boost::json::object& object, std::string_view key);  // empty for null and none
 
 }  // namespace fieldmark::cli

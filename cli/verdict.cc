@@ -60,8 +60,9 @@ void PrintVerdict(const json::object& verdict) {
     std::string state = TextAt(finding, "state");
     if (const std::string qualifier = TextAt(finding, "qualifier"); !qualifier.empty())
       state += ", " + qualifier;
-    rows.push_back({{TextAt(finding, "direction"), state, Printable(TextAt(finding, "sentence"))},
-                    FindingTone(finding)});
+    rows.push_back(
+        {{TextAt(finding, "direction"), state, Printable(TextAt(finding, "sentence")) + TraceWords(finding)},
+         FindingTone(finding)});
   }
   Print("\n" + Aligned(rows, "  "));
   PrintNewErrors(verdict);

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "fieldmark/judge/event_signals.h"
+#include "fieldmark/judge/violation_signals.h"
 #include "fieldmark/profile/path.h"
 #include "fieldmark/profile/reading.h"
 
@@ -346,6 +347,7 @@ std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& tim
   RequestSignals(history, timeline, signals);
   BodySignals(history, timeline, signals);
   EventSignals(history, timeline, signals);
+  ViolationSignals(history, timeline, signals);
   return signals;
 }
 

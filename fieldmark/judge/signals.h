@@ -30,6 +30,7 @@ struct SubjectHistory {
 //                 type object, type array (rate, of what is not null) · true (rate, of booleans) · value,
 //                 length, items (distribution) · freshness (distribution, ms; in place of value where half of
 //                 the values or more name a time) · mix (of value hashes)
+//   of what validation refused     invalid missing, invalid float_parsing … (rate; violation_signals.h)
 // A field that no step saw has no signals. A signal whose every step is without data is still returned.
 std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& timeline);
 

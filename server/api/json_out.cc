@@ -49,7 +49,14 @@ std::string_view KindCode(judge::Kind kind) {
   return "rate";
 }
 
-json::object FindingJson(const judge::Finding& finding) {
+json::array TracesJson(const sketch::TraceIds& traces) {
+  json::array array;
+  for (const sketch::TraceId& id : traces.ids()) array.push_back(json::value(sketch::ToHex(id)));
+  return array;
+}
+
+json::object FindingJson(const judge::Finding& finding, const watch::SignalTraces& traces) {
+  const auto of_signal = traces.find(finding.signal);
   return {
       {"signal", finding.signal},
       {"subject", finding.subject},
@@ -69,6 +76,7 @@ json::object FindingJson(const judge::Finding& finding) {
       {"n_after", Finite(finding.n_after)},
       {"q_value", Finite(finding.q_value)},
       {"could_have_seen", Finite(finding.could_have_seen)},
+      {"traces", of_signal == traces.end() ? json::array() : TracesJson(of_signal->second)},
       {"sentence", finding.sentence}};
 }
 
@@ -78,7 +86,8 @@ json::array NewErrorsJson(const std::vector<watch::NewError>& errors) {
     array.push_back({{"subject", error.subject},
                      {"kind", error.kind},
                      {"count", error.count},
-                     {"first_seen_at", UtcTime(error.first_seen_at)}});
+                     {"first_seen_at", UtcTime(error.first_seen_at)},
+                     {"traces", TracesJson(error.traces)}});
   }
   return array;
 }
@@ -115,7 +124,8 @@ json::object ChangeJson(const watch::Deployment& deployment) {
 json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
   const judge::Verdict& judged = verdict.verdict;
   json::array findings;
-  for (const judge::Finding& finding : judged.findings) findings.push_back(FindingJson(finding));
+  for (const judge::Finding& finding : judged.findings)
+    findings.push_back(FindingJson(finding, verdict.traces));
   return {{"change", ChangeJson(verdict.deployment)},
           {"look_s", verdict.look_s},
           {"looked_at", UtcTime(verdict.looked_at)},

@@ -21,6 +21,8 @@ inline constexpr Minute kNoon = 29'500'560;  // 2026-02-02 12:00 UTC
 struct Behaviour {
   double null_share = 0.01;  // of `customer.phone`
   double failed_share = 0;
+  double refused_share = 0;  // for a phone that is missing
+  uint8_t trace_mark = 0;    // the first byte of every trace; 0: there are none
   double latency_ms = 20;
   int requests_a_minute = 200;
   std::string logs{};  // a kind of record, twelve times a minute
@@ -66,17 +68,20 @@ class FabricatedService {
     std::poisson_distribution<int> volume(behaviour.requests_a_minute);
     const int count = volume(random_);
     std::binomial_distribution<int> nulls(count, behaviour.null_share),
-        failures(count, behaviour.failed_share);
-    const int null_count = nulls(random_), failed_count = failures(random_);
+        failures(count, behaviour.failed_share), refusals(count, behaviour.refused_share);
+    const int null_count = nulls(random_), failed_count = failures(random_),
+              refused_count = behaviour.refused_share > 0 ? refusals(random_) : 0;
     Record(recorder, at, 201, R"({"customer":{"phone":"+49 30 1234567","name":"a"}})", count - null_count,
            behaviour);
     Record(recorder, at, 201, R"({"customer":{"phone":null,"name":"a"}})", null_count, behaviour);
     Record(recorder, at, 500, R"({"customer":{"phone":"+49 30 1234567","name":"a"}})", failed_count,
            behaviour);
+    Record(recorder, at, 422, R"({"customer":{"name":"a"}})", refused_count, behaviour,
+           R"({"detail":[{"loc":["body","customer","phone"],"type":"missing"}]})");
   }
 
   void Record(bucket::Recorder& recorder, UnixMs at, uint16_t status, std::string_view body, int times,
-              const Behaviour& behaviour) {
+              const Behaviour& behaviour, std::string_view answer = {}) {
     if (times <= 0) return;
     std::lognormal_distribution<double> spread(0, 0.3);
     constexpr int kParts = 10;  // so that latencies differ
@@ -89,6 +94,9 @@ class FabricatedService {
       event.ended_unix_ms = at + 1000 + part * 5000;  // begun in the same minute
       event.first_byte_ms = event.last_byte_ms = event.app_return_ms = behaviour.latency_ms * spread(random_);
       event.request = {bucket::BodyState::kCaptured, body, body.size()};
+      if (!answer.empty()) event.response = {bucket::BodyState::kCaptured, answer, answer.size()};
+      if (behaviour.trace_mark != 0)
+        event.trace = {behaviour.trace_mark, static_cast<uint8_t>(random_() % 99)};
       event.times = static_cast<uint64_t>(share);
       recorder.Record(event);
     }

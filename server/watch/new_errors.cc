@@ -9,15 +9,20 @@
 namespace fieldmark::watch {
 namespace {
 
-// Calls visit(kind, times) for each error of a step.
+// Calls visit(kind, times, traces) for each error of a step.
 template <class Visit>
 void ForEachError(const bucket::SubjectSummary& step, const std::string& subject, Visit visit) {
+  static const sketch::TraceIds kNone;
   if (step.request) {
-    for (const auto& [type, times] : step.request->by_exception) visit(type, times);
+    for (const auto& [type, times] : step.request->by_exception) {
+      const auto traces = step.request->exception_traces.find(type);
+      visit(type, times, traces == step.request->exception_traces.end() ? kNone : traces->second);
+    }
   }
   if (!judge::IsLog(subject)) return;
   for (const auto& [kind, times] : step.events) {
-    if (kind.starts_with("ERROR ") || kind.starts_with("CRITICAL ")) visit(judge::ComparedKind(kind), times);
+    if (kind.starts_with("ERROR ") || kind.starts_with("CRITICAL "))
+      visit(judge::ComparedKind(kind), times, kNone);
   }
 }
 
@@ -25,15 +30,16 @@ void ForEachError(const bucket::SubjectSummary& step, const std::string& subject
 
 std::vector<NewError> NewErrorsOf(const judge::SubjectHistory& history, const Plan& plan) {
   const Minute width = store::MinutesOf(plan.step);
-  const auto change = static_cast<size_t>((plan.after_from - plan.from) / width);
+  const size_t change = FirstStepAfter(plan);
   struct Seen {
     bool before = false;
     uint64_t after = 0;
     size_t first_step = 0;
+    sketch::TraceIds traces;
   };
   std::map<std::string, Seen> seen;
   for (size_t step = 0; step < history.contents.size(); ++step) {
-    ForEachError(history.contents[step], history.subject, [&](const std::string& kind, uint64_t times) {
+    const auto see = [&](const std::string& kind, uint64_t times, const sketch::TraceIds& traces) {
       Seen& one = seen[kind];
       if (step < change) {
         one.before = true;
@@ -41,13 +47,15 @@ std::vector<NewError> NewErrorsOf(const judge::SubjectHistory& history, const Pl
       }
       if (one.after == 0) one.first_step = step;
       one.after += times;
-    });
+      one.traces.Merge(traces);
+    };
+    ForEachError(history.contents[step], history.subject, see);
   }
   std::vector<NewError> errors;
   for (const auto& [kind, one] : seen) {
     if (one.before) continue;
     const UnixMs at = (plan.from + static_cast<Minute>(one.first_step) * width) * kMsPerMinute;
-    errors.push_back({history.subject, kind, one.after, at});
+    errors.push_back({history.subject, kind, one.after, at, one.traces});
   }
   return errors;
 }

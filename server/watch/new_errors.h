@@ -14,6 +14,7 @@ struct NewError {
   std::string kind;     // "ERROR charging %s failed · Timeout in shop.pay"; of a route "KeyError"
   uint64_t count = 0;   // since the change, in the window that is looked at
   UnixMs first_seen_at = 0;
+  sketch::TraceIds traces{};  // of requests that raised it
 
   bool operator==(const NewError&) const = default;
 };

@@ -32,6 +32,11 @@ struct Plan {
 Plan PlanOf(const Deployment& deployment, const std::vector<Deployment>& all,
             const std::vector<store::StreamInfo>& streams, UnixMs began, int64_t look_s);
 
+// Of the steps of a history: the first that is the new version's alone.
+inline size_t FirstStepAfter(const Plan& plan) {
+  return static_cast<size_t>((plan.after_from - plan.from) / store::MinutesOf(plan.step));
+}
+
 class TimelineReader {
  public:
   // `store` must outlive it. Reads what all subjects have in common at once.

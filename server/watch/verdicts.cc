@@ -188,17 +188,24 @@ Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& depl
 
   judge::Judge judge(plan.timeline, change, settings_);
   std::vector<NewError> new_errors;
+  SignalTraces traces;
   if (change.has_earlier_version) {
     for (const std::string& subject : reader->subjects()) {
       const Result<judge::SubjectHistory> history = reader->Read(subject);
       if (!history.ok()) return history.error();
       for (const judge::Series& series : judge::SignalsOf(*history, plan.timeline)) judge.Add(series);
+      AddTraces(*history, plan, traces);
       if (!reader->earlier_watched_longer()) continue;
       for (NewError& error : NewErrorsOf(*history, plan)) new_errors.push_back(std::move(error));
     }
   }
   SortAndCut(new_errors);
-  return Judged{judge.Finish(), std::move(new_errors)};
+  Judged judged{judge.Finish(), std::move(new_errors), {}};
+  for (const judge::Finding& finding : judged.verdict.findings) {
+    const auto found = traces.find(finding.signal);
+    if (found != traces.end()) judged.traces.insert(*found);
+  }
+  return judged;
 }
 
 Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_view environment,
@@ -223,6 +230,7 @@ Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_vie
   if (!judged.ok()) return judged.error();
   answer.verdict = std::move(judged->verdict);
   answer.new_errors = std::move(judged->new_errors);
+  answer.traces = std::move(judged->traces);
   return answer;
 }
 

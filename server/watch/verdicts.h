@@ -16,6 +16,7 @@
 #include "server/watch/deployments.h"
 #include "server/watch/new_errors.h"
 #include "server/watch/timelines.h"
+#include "server/watch/traces.h"
 
 namespace fieldmark::watch {
 
@@ -43,6 +44,7 @@ struct DeploymentVerdict {
   std::optional<UnixMs> next_look_at;
   judge::Verdict verdict;
   std::vector<NewError> new_errors;
+  SignalTraces traces;  // of the findings' signals
 };
 
 class Verdicts {
@@ -77,6 +79,7 @@ class Verdicts {
   struct Judged {
     judge::Verdict verdict;
     std::vector<NewError> new_errors;
+    SignalTraces traces;
   };
   // One deployment's verdict at one look, kept while its data stay the same.
   struct Kept {

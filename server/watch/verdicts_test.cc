@@ -82,6 +82,27 @@ TEST_F(VerdictsTest, FindsAnErrorThatOnlyTheNewVersionLogs) {
   EXPECT_EQ(verdict.new_errors[0].first_seen_at, kNoon * kMsPerMinute);
 }
 
+// And what the earlier version failed and refused has traces too, which are not those of the finding.
+TEST_F(VerdictsTest, FindsWhatIsRefusedSinceAVersionAndGivesTracesOfIt) {
+  service_.Run("good", kNoon - kHistory, kNoon,
+               {.failed_share = 0.001, .refused_share = 0.001, .trace_mark = 1});
+  service_.Run("bad", kNoon, kNoon + 6, {.failed_share = 0.2, .refused_share = 0.2, .trace_mark = 2});
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_TRUE(Finds(verdict, "body.customer.phone", "invalid missing"));
+  EXPECT_TRUE(Finds(verdict, "", "status 5xx"));
+  for (const char* signal : {"POST /orders body.customer.phone invalid missing", "POST /orders status 5xx"}) {
+    const auto traces = verdict.traces.find(signal);
+    ASSERT_NE(traces, verdict.traces.end()) << signal;
+    EXPECT_EQ(traces->second.ids().size(), sketch::TraceIds::kIdsMax);
+    for (const sketch::TraceId& id : traces->second.ids()) EXPECT_EQ(id[0], 2) << signal;
+  }
+  for (const auto& [signal, traces] : verdict.traces) {
+    const auto& findings = verdict.verdict.findings;
+    EXPECT_TRUE(std::any_of(findings.begin(), findings.end(),
+                            [&, name = signal](const auto& finding) { return finding.signal == name; }));
+  }
+}
+
 TEST_F(VerdictsTest, AnErrorThatMovedToAnotherLineIsNotNew) {
   service_.Run("good", kNoon - kHistory, kNoon, {.logs = "ERROR payments:41"});
   service_.Run("decoy", kNoon, kNoon + 6, {.logs = "ERROR payments:57"});

@@ -74,11 +74,23 @@ function NewErrors({ errors, now }: { errors: NewError[]; now: number }): JSX.El
             <b>{formatCount(error.count)} ×</b> <span class="new-error-kind">{error.kind}</span>{" "}
             <span class="finding-facts">
               {error.subject} · first at {formatClock(error.first_seen_at, now)}
+              <Trace traces={error.traces} />
             </span>
           </li>
         ))}
       </ol>
     </section>
+  );
+}
+
+// One such request, for whoever has its trace elsewhere.
+function Trace({ traces }: { traces: string[] }): JSX.Element | null {
+  if (traces.length === 0) return null;
+  return (
+    <span title={traces.join("\n")}>
+      {" "}
+      · trace <code>{traces[0]}</code>
+    </span>
   );
 }
 
@@ -136,6 +148,7 @@ function FindingRow({ finding, now, selected, onSelect }: FindingRowProps): JSX.
         <span class="finding-facts">
           {text.qualifier && <span class="qualifier">{text.qualifier} · </span>}
           {text.since} · {text.observed}
+          {selected && <Trace traces={finding.traces} />}
         </span>
       </span>
     </button>

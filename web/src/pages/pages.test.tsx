@@ -154,6 +154,7 @@ test("errors that only this version has are listed below the findings", async ()
   expect(texts(".new-errors li b")).toEqual(["341 ×", "12 ×"]);
   expect(texts(".new-error-kind")[0]).toBe("ERROR charging %s failed · Timeout in shop.payments.charge");
   expect(texts(".new-errors .finding-facts")[1]).toContain("GET /orders/{id} · first at");
+  expect(texts(".new-errors code")).toEqual(["4bf92f3577b34da6a3ce929d0e0e4736"]);
 });
 
 test("clicking a finding charts it", async () => {
