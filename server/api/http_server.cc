@@ -10,6 +10,7 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -19,8 +20,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <cstddef>
 #include <exception>
 #include <list>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -129,6 +132,40 @@ Result<tcp::endpoint> EndpointOf(const HttpOptions& options) {
   return tcp::endpoint(address, options.port);
 }
 
+// What one posted operation takes of memory, in a place of its own.
+class PostMemory {
+ public:
+  void* Take(size_t bytes) { return bytes <= sizeof bytes_ ? bytes_ : ::operator new(bytes); }
+  void GiveBack(void* memory) {
+    if (memory != bytes_) ::operator delete(memory);
+  }
+
+ private:
+  alignas(std::max_align_t) std::byte bytes_[192];
+};
+
+template <class T>
+class PostAllocator {
+ public:
+  using value_type = T;
+  explicit PostAllocator(PostMemory& memory) : memory_(&memory) {}
+  template <class Other>
+  PostAllocator(const PostAllocator<Other>& other) : memory_(other.memory_) {}
+
+  T* allocate(size_t count) { return static_cast<T*>(memory_->Take(count * sizeof(T))); }
+  void deallocate(T* memory, size_t) { memory_->GiveBack(memory); }
+  template <class Other>
+  bool operator==(const PostAllocator<Other>& other) const {
+    return memory_ == other.memory_;
+  }
+
+ private:
+  template <class>
+  friend class PostAllocator;
+
+  PostMemory* memory_;
+};
+
 }  // namespace
 
 class HttpServer::Impl {
@@ -165,9 +202,10 @@ class HttpServer::Impl {
   }
 
   void Run() {
-    asio::co_spawn(context_, Accept(), asio::detached);
-    asio::co_spawn(context_, Sweep(), asio::detached);
-    thread_ = std::thread([this] { context_.run(); });
+    thread_ = std::thread([this] {
+      while (!RunOnce()) {
+      }
+    });
   }
 
   void Stop() {
@@ -180,6 +218,31 @@ class HttpServer::Impl {
   tcp::endpoint endpoint() const { return endpoint_; }
 
  private:
+  // Set while a coroutine lives.
+  class Alive {
+   public:
+    explicit Alive(bool& alive) : alive_(alive) { alive_ = true; }
+    ~Alive() { alive_ = false; }
+    Alive(const Alive&) = delete;
+    Alive& operator=(const Alive&) = delete;
+
+   private:
+    bool& alive_;
+  };
+
+  // True at the end. An operation that finds no memory to begin with ends its coroutine and throws from here:
+  // a connection may go so, those two begin anew.
+  bool RunOnce() {
+    try {
+      if (!accepting_ && !closing_) asio::co_spawn(context_, Accept(), asio::detached);
+      if (!sweeping_) asio::co_spawn(context_, Sweep(), asio::detached);
+      context_.run();
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
   void BeginClosing() {
     closing_ = true;
     close_by_ = SteadyClock::now() + limits_.close_max;
@@ -192,6 +255,7 @@ class HttpServer::Impl {
   }
 
   Task<void> Sweep() {
+    const Alive alive(sweeping_);
     for (;;) {
       sweep_timer_.expires_after(closing_ ? std::chrono::milliseconds(10) : limits_.sweep_every);
       co_await sweep_timer_.async_wait(kAwait);
@@ -213,6 +277,7 @@ class HttpServer::Impl {
   }
 
   Task<void> Accept() {
+    const Alive alive(accepting_);
     Timer pause(context_);
     while (!closing_) {
       Socket socket(context_);
@@ -366,22 +431,30 @@ class HttpServer::Impl {
     size_t bytes_;
   };
 
-  // Starts the handler on a lane and brings its response back to the thread of the sockets.
+  // A request on its way to its lane and back, in the frame of its coroutine with the memory that posting
+  // takes: between the two nothing may throw, or the coroutine would wait for ever, or end beside the
+  // sockets' thread.
+  struct Trip {
+    Request request;
+    std::optional<Response> response;  // none: not even the answer that says so found memory
+    PostMemory there, back;
+  };
+
+  // Starts the handler on a lane and continues on the thread of the sockets when it has responded.
   struct RunOnLane {
     Impl* server;
     asio::thread_pool* pool;
+    Trip* trip;
 
     template <class Completion>
-    void operator()(Completion completion, Request request) const {
-      auto work = asio::make_work_guard(server->context_);
-      asio::post(*pool, [server = server, completion = std::move(completion), request = std::move(request),
-                         work = std::move(work)]() mutable {
-        auto response = std::make_unique<Response>(server->HandleSafely(request));
-        asio::post(server->context_,
-                   [completion = std::move(completion), response = std::move(response)]() mutable {
-                     std::move(completion)(std::move(response));
-                   });
-      });
+    void operator()(Completion completion) const {
+      auto run = [server = server, trip = trip, completion = std::move(completion),
+                  work = asio::make_work_guard(server->context_)]() mutable {
+        server->HandleInto(*trip);
+        auto& context = server->context_;
+        asio::post(context, asio::bind_allocator(PostAllocator<void>(trip->back), std::move(completion)));
+      };
+      asio::post(*pool, asio::bind_allocator(PostAllocator<void>(trip->there), std::move(run)));
     }
   };
 
@@ -390,13 +463,20 @@ class HttpServer::Impl {
     if (waiting_[lane] >= limits_.waiting_max) {
       co_return ProblemRetryLater(503, "answering a request: too many are waiting; try again", 2);
     }
+    Trip trip{std::move(request), std::nullopt, {}, {}};
     ++waiting_[lane];
     const Awaitable token;
-    std::unique_ptr<Response> response =
-        co_await asio::async_initiate<const Awaitable, void(std::unique_ptr<Response>)>(
-            RunOnLane{this, &pools_[lane]}, token, std::move(request));
+    co_await asio::async_initiate<const Awaitable, void()>(RunOnLane{this, &pools_[lane], &trip}, token);
     --waiting_[lane];
-    co_return std::move(*response);
+    if (!trip.response) throw std::bad_alloc();  // the connection ends
+    co_return std::move(*trip.response);
+  }
+
+  void HandleInto(Trip& trip) noexcept {
+    try {
+      trip.response = HandleSafely(trip.request);
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   Response HandleSafely(const Request& request) {
@@ -417,6 +497,8 @@ class HttpServer::Impl {
   size_t all_bodies_bytes_ = 0;
   std::array<size_t, kLanes> waiting_{};
   bool closing_ = false;
+  bool accepting_ = false;
+  bool sweeping_ = false;
   SteadyClock::time_point close_by_;
   tcp::endpoint endpoint_;
 

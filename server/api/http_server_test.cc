@@ -9,9 +9,33 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
+#include <new>
 #include <thread>
+
+namespace {
+
+// Which allocation by another thread than the test's fails, counted down; below 1: none.
+std::atomic<int64_t> failing_allocation = 0;
+thread_local bool is_the_test = false;
+
+}  // namespace
+
+// The only way to run out of memory where one wants to. Inlined, the compiler would take free() for a
+// mistake.
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  if (!is_the_test && failing_allocation.load(std::memory_order_relaxed) > 0 &&
+      failing_allocation.fetch_sub(1) == 1) {
+    throw std::bad_alloc();
+  }
+  if (void* const memory = std::malloc(bytes)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace fieldmark::api {
 namespace {
@@ -340,6 +364,30 @@ TEST_F(HttpServerTest, ClosesOnTimeOnAClientThatDoesNotRead) {
   EXPECT_EQ(waiting.ReadToEnd().size(), 0u);  // its time is over before the handler is
   handler_.LetGo();
   stopping.join();
+}
+
+TEST_F(HttpServerTest, AnyAllocationMayFailAndTheNextRequestIsAnsweredAllTheSame) {
+  constexpr std::string_view kRequest = "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+  is_the_test = true;
+  HttpOptions options = SmallOptions();
+  options.limits.waiting_max = 4;  // one that is never counted off again would soon be felt
+  Start(options);
+  int unanswered = 0;
+  for (int64_t which = 1; which < 1'000; ++which) {
+    SCOPED_TRACE(which);
+    failing_allocation = which;
+    const std::string response = Exchange(kRequest);
+    const bool failed = failing_allocation.exchange(0) <= 0;
+    if (response.empty()) ++unanswered;
+    ASSERT_THAT(Exchange(kRequest), HasSubstr("POST /p hello"));
+    if (failed) continue;
+    EXPECT_THAT(response, HasSubstr("POST /p hello"));
+    EXPECT_GT(which, 5) << "nothing failed";
+    break;
+  }
+  EXPECT_GT(unanswered, 0) << "nothing failed";
+  server_->Stop();
+  is_the_test = false;
 }
 
 TEST_F(HttpServerTest, SaysThatThePortIsTaken) {
