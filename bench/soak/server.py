@@ -39,6 +39,8 @@ GROWTH_MAX = 1.1
 PAGES = ["/", "/api/v1/services", "/metrics", "/health"]
 QUESTIONS = ["status", "changes", "verdict?look=1h", "series?subject=GET%20%2Froute%2F1&statistic=latency"]
 
+Sample = tuple[float, int]
+
 
 def batches(seed: int) -> Iterator[bytes]:
     chosen = random.Random(seed)
@@ -138,15 +140,18 @@ def resident_bytes(process: subprocess.Popen[str]) -> int:
     return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096
 
 
-async def soak(process: subprocess.Popen[str], port: int, seconds: float, seed: int) -> tuple[list[int], Counter[str]]:
+async def soak(
+    process: subprocess.Popen[str], port: int, seconds: float, seed: int
+) -> tuple[list[Sample], Counter[str]]:
+    """Samples of the seconds since it began and the bytes, and how many answers there were of what kind."""
     load = Soak(port, seed)
     tasks = load.all()
-    samples: list[int] = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+    samples: list[Sample] = []
+    began = time.monotonic()
+    while time.monotonic() < began + seconds and process.poll() is None:
         await asyncio.sleep(SAMPLE_S)
-        samples.append(resident_bytes(process))
-        line = f"{samples[-1] / 1e6:.0f} MB, {load.answers['batch 200']} batches"
+        samples.append((time.monotonic() - began, resident_bytes(process)))
+        line = f"{samples[-1][1] / 1e6:.0f} MB, {load.answers['batch 200']} batches"
         print(f"\r{line} ", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     for task in tasks:
@@ -172,17 +177,19 @@ def main() -> int:
         finally:
             process.kill()
             process.wait()
-    third = len(samples) // 3
-    early, late = statistics.median(samples[third : 2 * third]), statistics.median(samples[2 * third :])
-    minute = int(60 / SAMPLE_S)
-    print("MB by minute:", *(round(max(samples[at : at + minute]) / 1e6) for at in range(0, len(samples), minute)))
+    minutes = sorted({int(at_s / 60) for at_s, _ in samples})
+    print("MB by minute:", *(round(max(size for at_s, size in samples if int(at_s / 60) == m) / 1e6) for m in minutes))
+    middle, last = (
+        statistics.median(size for at_s, size in samples if part <= at_s / samples[-1][0] * 3 <= part + 1)
+        for part in (1, 2)
+    )
     print(", ".join(f"{count} × {what}" for what, count in sorted(answers.items())))
     print(f"{data_bytes / 1e6:.0f} MB on disk")
     if ended is not None:
         print(f"the server ended by itself: {ended}")
         return 1
-    print(f"median {early / 1e6:.0f} MB in the middle third, {late / 1e6:.0f} MB in the last")
-    return 0 if late <= GROWTH_MAX * early else 1
+    print(f"median {middle / 1e6:.0f} MB in the middle third, {last / 1e6:.0f} MB in the last")
+    return 0 if last <= GROWTH_MAX * middle else 1
 
 
 if __name__ == "__main__":
