@@ -1,21 +1,16 @@
 #include "fieldmark/json/document.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
-#include <bit>
 
+#include "fieldmark/json/fast.h"
 #include "fieldmark/json/lenient.h"
 
 namespace fieldmark::json {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-// simdjson keeps as much behind its strings as behind what it reads.
-static_assert(kTextSlackBytes <= simdjson::SIMDJSON_PADDING);
-constexpr size_t kKeptCapacityMax = 64u << 10;  // beside the lenient reader's buffers: taste
-constexpr size_t kCapacityMin = 4096;           // taste: most API bodies fit, so most readers allocate once
-constexpr size_t kTouchedPerByteMax = 16;       // the copy, an index, a word, a text of five thirds
+constexpr size_t kKeptCapacityMax = 64u << 10;  // beside the other reader's buffers: taste
+constexpr size_t kTouchedPerByteMax = 16;       // the copy, an index, a word, a text once more
 constexpr size_t kPageSlack = 8u << 10;         // each buffer begins and ends somewhere in a page
 
 bool IsPunctuation(char character) {
@@ -49,58 +44,43 @@ struct Reader::State {
   explicit State(const Limits& limits)
       : body_bytes_max(std::min(limits.body_bytes_max, kBodyBytesMax)),
         depth_max(std::min(limits.depth_max, kDepthMax)),
+        fast(depth_max),
         lenient(depth_max) {}
 
-  bool Reserve(size_t size);
+  Document Read(std::string_view body);
   void ReleaseFast();
   Document ReadLenient(std::string_view body);
-  bool ReadFast(std::string_view body);
   template <class Function>
   Document WithoutMark(std::string_view body, Function read);
 
   size_t body_bytes_max;
   size_t depth_max;
-  simdjson::dom::parser parser;
-  std::unique_ptr<char[]> padded;  // simdjson reads past the end of what it is given
-  size_t capacity = 0;
-  size_t touched = 0;  // of simdjson's buffers and the copy
+  FastReader fast;
+  size_t fast_touched = 0;  // of its buffers
   LenientReader lenient;
 };
 
-// Capacities are powers of two, so that slowly growing bodies do not allocate one by one.
-bool Reader::State::Reserve(size_t size) {
-  if (size <= capacity) return true;
-  if (lenient.touched_bytes() > kKeptCapacityMax) lenient.Release();
-  const size_t wanted = std::bit_ceil(std::max(size, kCapacityMin));
-  capacity = 0;
-  // Its depth counts one more than ours.
-  if (parser.allocate(wanted, depth_max + 1) != simdjson::SUCCESS) return false;
-  if (parser.doc.allocate(wanted) != simdjson::SUCCESS) return false;
-  padded = std::make_unique_for_overwrite<char[]>(wanted + simdjson::SIMDJSON_PADDING);
-  capacity = wanted;
-  touched = 0;
-  return true;
+// Both readers' buffers for a large body would be twice as much as one may take.
+Document Reader::State::Read(std::string_view body) {
+  if (body.size() > fast.capacity()) {
+    if (lenient.touched_bytes() > kKeptCapacityMax) lenient.Release();
+    fast_touched = 0;
+  }
+  Document document;
+  const bool read = fast.Read(body, document);
+  // Small buffers count whole, so that a small body costs no look at it.
+  fast_touched = fast.capacity() <= kKeptCapacityMax ? kTouchedPerByteMax * fast.capacity()
+                                                     : std::max(fast_touched, BytesTouchedBy(body));
+  return read ? document : ReadLenient(body);
 }
 
 void Reader::State::ReleaseFast() {
-  parser = simdjson::dom::parser();
-  padded.reset();
-  capacity = 0;
-  touched = 0;
-}
-
-bool Reader::State::ReadFast(std::string_view body) {
-  if (body.empty() || !Reserve(body.size())) return false;
-  // Small buffers count whole, so that a small body costs no look at it.
-  touched =
-      capacity <= kKeptCapacityMax ? kTouchedPerByteMax * capacity : std::max(touched, BytesTouchedBy(body));
-  std::memcpy(padded.get(), body.data(), body.size());
-  return parser.parse(padded.get(), body.size(), false).error() == simdjson::SUCCESS;
+  fast.Release();
+  fast_touched = 0;
 }
 
 Document Reader::State::ReadLenient(std::string_view body) {
-  // Both readers' buffers for a large body would be twice as much as one may take.
-  if (capacity > kKeptCapacityMax) ReleaseFast();
+  if (fast.capacity() > kKeptCapacityMax) ReleaseFast();
   return lenient.Read(body);
 }
 
@@ -126,20 +106,14 @@ Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
 
 Document Reader::Read(std::string_view body) {
-  return state_->WithoutMark(body, [&](std::string_view bytes) {
-    if (!state_->ReadFast(bytes)) return state_->ReadLenient(bytes);
-    Document document;
-    document.words = state_->parser.doc.tape.get() + 1;
-    document.strings = state_->parser.doc.string_buf.get();
-    return document;
-  });
+  return state_->WithoutMark(body, [&](std::string_view bytes) { return state_->Read(bytes); });
 }
 
 Document Reader::ReadLenient(std::string_view body) {
   return state_->WithoutMark(body, [&](std::string_view bytes) { return state_->ReadLenient(bytes); });
 }
 
-size_t Reader::touched_bytes() const { return state_->touched + state_->lenient.touched_bytes(); }
+size_t Reader::touched_bytes() const { return state_->fast_touched + state_->lenient.touched_bytes(); }
 
 void Reader::Release() {
   state_->ReleaseFast();

@@ -13,14 +13,22 @@
 namespace fieldmark::json {
 namespace {
 
-// The root value's words. Walks the tape as a consumer would, so a wrong index shows.
+bool IsText(char type) { return type == '"' || type == 'U' || type == 'Z' || type == 'N'; }
+
+// The root value's words, without where their texts are.
 std::vector<uint64_t> WordsOf(const Document& document) {
   const uint64_t root = document.words[0];
   const char type = TypeOf(root);
   size_t size = 1;
   if (type == '{' || type == '[') size = static_cast<size_t>(AfterClose(document, root) - document.words);
   if (type == 'l' || type == 'u' || type == 'd') size = 2;
-  return {document.words, document.words + size};
+  std::vector<uint64_t> words(document.words, document.words + size);
+  for (size_t i = 0; i < size; ++i) {
+    const char each = TypeOf(words[i]);
+    if (IsText(each)) words[i] &= ~uint64_t{UINT32_MAX};
+    if (each == 'l' || each == 'u' || each == 'd') ++i;
+  }
+  return words;
 }
 
 // A tape as text: what a stranger to the layout would expect of the document.

@@ -1,7 +1,6 @@
-// Any bytes: the readers never crash, and what simdjson reads the lenient reader reads to the same words and
+// Any bytes: the readers never crash, and what the fast one reads the lenient one reads to the same words and
 // strings.
 #include <cstdlib>
-#include <cstring>
 
 #include "fieldmark/json/document.h"
 
@@ -34,13 +33,14 @@ void CheckSame(const Document& one, const Document& other) {
   if (one.malformed != Malformed::kNone) return;
   const size_t size = RootWords(one);
   Check(RootWords(other) == size);
-  Check(std::memcmp(one.words, other.words, size * sizeof(uint64_t)) == 0);
   for (size_t i = 0; i < size; ++i) {
+    Check(TypeOf(one.words[i]) == TypeOf(other.words[i]));
     switch (TypeOf(one.words[i])) {
       case 'l':
       case 'u':
       case 'd':
         ++i;
+        Check(one.words[i] == other.words[i]);
         break;
       case '"':
       case 'U':
@@ -49,6 +49,7 @@ void CheckSame(const Document& one, const Document& other) {
         Check(TextOf(one, one.words[i]) == TextOf(other, other.words[i]));
         break;
       default:
+        Check(one.words[i] == other.words[i]);
         break;
     }
   }

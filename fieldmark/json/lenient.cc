@@ -4,13 +4,14 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
+#include <optional>
+
+#include "fieldmark/json/numbers.h"
 
 namespace fieldmark::json {
 namespace {
 
 constexpr size_t kTapeSlackWords = 4;  // the root's, and what the last value takes more than its bytes
-
-constexpr uint64_t kMembersMax = 0xFF'FFFF;  // simdjson's counter has 24 bits
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsBlank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -48,24 +49,6 @@ Sequence SequenceAt(std::string_view bytes) {
   return {size, true};
 }
 
-// Whether a number whose double is out of range is so because it is too large: the decimal exponent of its
-// first digit that is not zero. Out-of-range numbers are hundreds of digits away from 1, so its sign decides.
-bool IsHuge(std::string_view text) {
-  const size_t mark = std::min(text.find_first_of("eE"), text.size());
-  int64_t exponent = 0;
-  if (mark != text.size()) {
-    const size_t digits = mark + 1 + (text[mark + 1] == '+' ? 1 : 0);
-    const auto [end, error] = std::from_chars(text.data() + digits, text.data() + text.size(), exponent);
-    if (error != std::errc()) return text[mark + 1] != '-';
-  }
-  const std::string_view mantissa = text.substr(0, mark);
-  const size_t point = std::min(mantissa.find('.'), mantissa.size());
-  const size_t first = mantissa.find_first_of("123456789");
-  const int64_t position = static_cast<int64_t>(point) - static_cast<int64_t>(first);
-  // Saturating: an exponent near the ends of int64 decides alone.
-  return std::clamp<int64_t>(exponent, INT64_MIN / 2, INT64_MAX / 2) + position > 0;
-}
-
 }  // namespace
 
 Document LenientReader::Read(std::string_view body) {
@@ -81,7 +64,7 @@ Document LenientReader::Read(std::string_view body) {
   // needed are not touched.
   if (tape_.capacity() < body.size() + kTapeSlackWords) tape_touched_ = 0;
   tape_.reserve(body.size() + kTapeSlackWords);
-  Append('r', 0);  // keeps indexes those of simdjson's tape
+  Append('r', 0);  // indexes count from 1
 
   SkipBlanks();
   if (AtEnd()) Fail(Malformed::kEmpty);
@@ -95,7 +78,7 @@ Document LenientReader::Read(std::string_view body) {
   if (malformed_ == Malformed::kNone) {
     strings_.append(kTextSlackBytes, '\0');
     document.words = tape_.data() + 1;
-    document.strings = reinterpret_cast<const uint8_t*>(strings_.data());
+    document.texts = strings_.data();
     document.oddities = oddities_;
   } else {
     document.malformed_at = at_;
@@ -137,7 +120,7 @@ bool LenientReader::ReadValue() {
     case '[':
       return Open(false);
     case '"':
-      return ReadString('"');
+      return ReadString();
     case 't':
       if (!ReadWord("true")) return false;
       Append('t', 0);
@@ -211,7 +194,7 @@ bool LenientReader::ReadToNextValue() {
 
 bool LenientReader::ReadKey() {
   if (Peek() != '"') return FailUnexpected();
-  if (!ReadString('"')) return false;
+  if (!ReadString()) return false;
   SkipBlanks();
   if (Peek() != ':') return FailUnexpected();
   ++at_;
@@ -294,29 +277,22 @@ void LenientReader::AppendInteger(std::string_view text, bool negative) {
 }
 
 void LenientReader::AppendReal(std::string_view text) {
-  double value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec == std::errc::result_out_of_range) {
-    if (IsHuge(text)) return AppendText('N', text);
-    value = text[0] == '-' ? -0.0 : 0.0;
-  }
+  const std::optional<double> value = DoubleOf(text);
+  if (!value) return AppendText('N', text);
   Append('d', 0);
-  tape_.push_back(std::bit_cast<uint64_t>(value));
+  tape_.push_back(std::bit_cast<uint64_t>(*value));
 }
 
 void LenientReader::AppendText(char type, std::string_view text) {
-  Append(type, strings_.size());
   const auto size = static_cast<uint32_t>(text.size());
   strings_.append(reinterpret_cast<const char*>(&size), sizeof size);
+  tape_.push_back(TextWord(type, strings_.size(), size));
   strings_.append(text);
-  strings_.push_back('\0');
 }
 
-bool LenientReader::ReadString(char type) {
-  const size_t word = tape_.size();
-  const size_t start = strings_.size();
-  Append(type, start);
+bool LenientReader::ReadString() {
   strings_.append(sizeof(uint32_t), '\0');
+  const size_t start = strings_.size();
   repaired_ = false;
   ++at_;
   for (;;) {
@@ -338,13 +314,10 @@ bool LenientReader::ReadString(char type) {
     }
   }
   ++at_;
-  const auto size = static_cast<uint32_t>(strings_.size() - start - sizeof(uint32_t));
-  std::memcpy(strings_.data() + start, &size, sizeof size);
-  strings_.push_back('\0');
-  if (repaired_) {
-    ++oddities_.invalid_utf8;
-    tape_[word] = static_cast<uint64_t>('U') << 56 | start;
-  }
+  const auto size = static_cast<uint32_t>(strings_.size() - start);
+  std::memcpy(strings_.data() + start - sizeof size, &size, sizeof size);
+  if (repaired_) ++oddities_.invalid_utf8;
+  tape_.push_back(TextWord(repaired_ ? 'U' : '"', start, size));
   return true;
 }
 

@@ -35,7 +35,7 @@ class LenientReader {
   // Each of these reads one thing at at_ and moves behind it, or sets malformed_ and returns false.
   bool ReadValue();
   bool ReadKey();
-  bool ReadString(char type);
+  bool ReadString();
   bool ReadEscape();
   bool ReadUnicodeEscape();
   bool ReadHex4(uint32_t& code);
