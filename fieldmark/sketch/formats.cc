@@ -7,6 +7,10 @@
 #include <bit>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace fieldmark::sketch {
 namespace {
 
@@ -78,7 +82,7 @@ constexpr bool MayContain(Format format, char c) {
   return false;
 }
 
-constexpr std::array<uint32_t, 256> kBytes = [] {
+alignas(64) constexpr std::array<uint32_t, 256> kBytes = [] {
   std::array<uint32_t, 256> table{};
   for (size_t byte = 0; byte < table.size(); ++byte) {
     const char c = static_cast<char>(byte);
@@ -91,6 +95,69 @@ constexpr std::array<uint32_t, 256> kBytes = [] {
   }
   return table;
 }();
+
+constexpr bool MayBegin(Format format, char c) {
+  switch (format) {
+    case Format::kDate:
+    case Format::kDateTime:
+      return IsDigit(c);
+    case Format::kUrl:
+      return IsLetter(c);
+    case Format::kNumber:
+      return IsDigit(c) || IsOneOf(c, "+-");
+    case Format::kBoolean:
+      return IsOneOf(c, "tfTF");
+    case Format::kJson:
+      return IsOneOf(c, "{[");
+    case Format::kCard:
+      return IsOneOf(c, "23456");
+    case Format::kIban:
+      return IsUpper(c);
+    case Format::kPhone:
+      return IsDigit(c) || IsOneOf(c, "+(");
+    case Format::kJwt:
+      return c == 'e';
+    case Format::kKey:
+      return IsOneOf(c, "ASgsrxnph");
+    default:
+      return MayContain(format, c);
+  }
+}
+
+// The last byte of a whole text.
+constexpr bool MayEnd(Format format, char c) {
+  switch (format) {
+    case Format::kDate:
+    case Format::kNumber:
+    case Format::kCard:
+    case Format::kPhone:
+      return IsDigit(c);
+    case Format::kDateTime:
+      return IsDigit(c) || IsOneOf(c, "Zz");
+    case Format::kEmail:
+      return IsAlphanumeric(c);
+    case Format::kBoolean:
+      return IsOneOf(c, "eE");
+    case Format::kJson:
+      return IsOneOf(c, "}]");
+    default:
+      return true;
+  }
+}
+
+// For every byte the formats of texts that may begin, and may end with it.
+template <class May>
+constexpr std::array<FormatSet, 256> SetsByByte(May may) {
+  std::array<FormatSet, 256> table{};
+  for (size_t byte = 0; byte < table.size(); ++byte) {
+    for (size_t format = 0; format < kFormats; ++format) {
+      if (may(static_cast<Format>(format), static_cast<char>(byte))) table[byte] |= 1u << format;
+    }
+  }
+  return table;
+}
+constexpr std::array<FormatSet, 256> kByFirst = SetsByByte(MayBegin);
+constexpr std::array<FormatSet, 256> kByLast = SetsByByte(MayEnd);
 
 // The formats that a text of so many bytes may have; the last entry is for all larger sizes.
 constexpr std::array<FormatSet, 65> kBySize = [] {
@@ -150,18 +217,96 @@ Word Load(const char* from) {
   return word;
 }
 
-uint32_t BytesOf(std::string_view text) {
+// The union over all bytes. Loads overlap where the size is no multiple of theirs, so that no loop runs for a
+// number of bytes that nobody can guess.
+uint32_t BytesOfAnywhere(std::string_view text) {
   const auto entry = [](uint64_t word, int byte) { return kBytes[(word >> (8 * byte)) & 0xFF]; };
-  uint32_t bytes = 0;
+  const auto four = [&entry](uint64_t word) {
+    return (entry(word, 0) | entry(word, 1)) | (entry(word, 2) | entry(word, 3));
+  };
   const char* at = text.data();
-  size_t left = text.size();
-  for (; left >= 8; left -= 8, at += 8) {
-    const auto word = Load<uint64_t>(at);
-    bytes |= (entry(word, 0) | entry(word, 1)) | (entry(word, 2) | entry(word, 3)) |
-             ((entry(word, 4) | entry(word, 5)) | (entry(word, 6) | entry(word, 7)));
+  const size_t size = text.size();
+  const char* const end = at + size;
+  if (size >= 8) {
+    const auto last = Load<uint64_t>(end - 8);
+    uint32_t bytes = four(last) | four(last >> 32);
+    for (; end - at > 8; at += 8) {
+      const auto word = Load<uint64_t>(at);
+      bytes |= four(word) | four(word >> 32);
+    }
+    return bytes;
   }
-  for (; left > 0; --left, ++at) bytes |= kBytes[static_cast<uint8_t>(*at)];
-  return bytes;
+  if (size >= 4) return four(Load<uint32_t>(at)) | four(Load<uint32_t>(end - 4));
+  if (size == 0) return 0;
+  const auto byte = [at](size_t i) { return kBytes[static_cast<uint8_t>(at[i])]; };
+  return byte(0) | byte(size / 2) | byte(size - 1);
+}
+
+using BytesOfFunction = uint32_t (*)(std::string_view);
+#if defined(__x86_64__)
+// The bytes of the entries of ASCII, those of each place together. All other bytes have one entry.
+alignas(64) constexpr std::array<std::array<uint8_t, 128>, 4> kPlanes = [] {
+  std::array<std::array<uint8_t, 128>, 4> planes{};
+  for (size_t plane = 0; plane < planes.size(); ++plane) {
+    for (size_t byte = 0; byte < 128; ++byte)
+      planes[plane][byte] = static_cast<uint8_t>(kBytes[byte] >> (8 * plane));
+  }
+  return planes;
+}();
+static_assert(std::all_of(kBytes.begin() + 128, kBytes.end(),
+                          [](uint32_t entry) { return entry == kBytes[255]; }));
+
+// Looks up 64 bytes at a time. Where a text ends in a register, its first byte stands in again.
+[[gnu::target("avx512f,avx512bw,avx512vbmi")]] uint32_t BytesOfWide(std::string_view text) {
+  if (text.empty()) return 0;
+  __m512i low[4], high[4], seen[4];
+#pragma GCC unroll 4
+  for (size_t plane = 0; plane < 4; ++plane) {
+    low[plane] = _mm512_load_si512(kPlanes[plane].data());
+    high[plane] = _mm512_load_si512(kPlanes[plane].data() + 64);
+    seen[plane] = _mm512_setzero_si512();
+  }
+  const __m512i first = _mm512_set1_epi8(text[0]);
+  uint64_t beyond = 0;  // ASCII
+  for (size_t at = 0; at < text.size(); at += 64) {
+    const size_t left = text.size() - at;
+    const __mmask64 there = left >= 64 ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+    const __m512i bytes = _mm512_mask_loadu_epi8(first, there, text.data() + at);
+    const __mmask64 strange = _mm512_movepi8_mask(bytes);
+    beyond |= strange;
+#pragma GCC unroll 4
+    for (size_t plane = 0; plane < 4; ++plane) {
+      seen[plane] = _mm512_or_si512(seen[plane],
+                                    _mm512_maskz_permutex2var_epi8(~strange, low[plane], bytes, high[plane]));
+    }
+  }
+  // Entries put together again, four bytes a place.
+  const __m512i lower =
+      _mm512_or_si512(_mm512_unpacklo_epi8(seen[0], seen[1]), _mm512_unpackhi_epi8(seen[0], seen[1]));
+  const __m512i upper =
+      _mm512_or_si512(_mm512_unpacklo_epi8(seen[2], seen[3]), _mm512_unpackhi_epi8(seen[2], seen[3]));
+  const __m512i entries =
+      _mm512_or_si512(_mm512_unpacklo_epi16(lower, upper), _mm512_unpackhi_epi16(lower, upper));
+  std::array<uint64_t, 8> pairs;
+  std::memcpy(pairs.data(), &entries, sizeof entries);
+  const uint64_t pair =
+      ((pairs[0] | pairs[1]) | (pairs[2] | pairs[3])) | ((pairs[4] | pairs[5]) | (pairs[6] | pairs[7]));
+  return static_cast<uint32_t>(pair | pair >> 32) | (beyond != 0 ? kBytes[255] : 0);
+}
+
+BytesOfFunction WidestBytesOf() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") ? BytesOfWide
+                                                                                    : BytesOfAnywhere;
+}
+#else
+BytesOfFunction WidestBytesOf() { return BytesOfAnywhere; }
+#endif
+
+uint32_t BytesOf(std::string_view text) {
+  static const BytesOfFunction bytes_of = WidestBytesOf();
+  // The short ones do not need wide registers.
+  return text.size() <= 8 ? BytesOfAnywhere(text) : bytes_of(text);
 }
 
 // Takes digits off the front; how many there were.
@@ -557,6 +702,7 @@ FormatSet FormatsOf(std::string_view text) {
   if (IsWhite(text.front()) || IsWhite(text.back())) return found | SetOf(Format::kPadded);
   FormatSet possible =
       kBySize[std::min(text.size(), kBySize.size() - 1)] & kChecked & ~bytes & ~Impossible(bytes);
+  possible &= kByFirst[static_cast<uint8_t>(text.front())] & kByLast[static_cast<uint8_t>(text.back())];
   if (text.size() > kFormatBytesMax) possible &= ~kOfWholeTexts;
   return possible == 0 ? found : found | Check(possible, text, head);
 }

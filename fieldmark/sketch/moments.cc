@@ -5,11 +5,7 @@
 namespace fieldmark::sketch {
 namespace {
 
-int64_t Digits(std::string_view text, size_t at, size_t size) {
-  int64_t value = 0;
-  for (size_t i = at; i < at + size; ++i) value = 10 * value + (text[i] - '0');
-  return value;
-}
+int64_t TwoDigits(std::string_view text, size_t at) { return 10 * (text[at] - '0') + (text[at + 1] - '0'); }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -45,7 +41,7 @@ int64_t OffsetMinutes(std::string_view zone) {
   if (zone.size() < 3) return 0;
   const size_t minutes = zone.size() > 3 && zone[3] == ':' ? 4 : 3;
   const int64_t offset =
-      60 * Digits(zone, 1, 2) + (zone.size() >= minutes + 2 ? Digits(zone, minutes, 2) : 0);
+      60 * TwoDigits(zone, 1) + (zone.size() >= minutes + 2 ? TwoDigits(zone, minutes) : 0);
   return zone[0] == '-' ? -offset : offset;
 }
 
@@ -54,8 +50,9 @@ int64_t OffsetMinutes(std::string_view zone) {
 std::optional<UnixMs> MomentOfText(std::string_view text) {
   constexpr size_t kWithoutSeconds = 16;
   if (text.size() < kWithoutSeconds + 3 || text[kWithoutSeconds] != ':') return std::nullopt;
-  const int64_t days = DaysOf(Digits(text, 0, 4), Digits(text, 5, 2), Digits(text, 8, 2));
-  const int64_t seconds = 3600 * Digits(text, 11, 2) + 60 * Digits(text, 14, 2) + Digits(text, 17, 2);
+  const int64_t days =
+      DaysOf(100 * TwoDigits(text, 0) + TwoDigits(text, 2), TwoDigits(text, 5), TwoDigits(text, 8));
+  const int64_t seconds = 3600 * TwoDigits(text, 11) + 60 * TwoDigits(text, 14) + TwoDigits(text, 17);
   std::string_view rest = text.substr(kWithoutSeconds + 3);
   const int64_t milliseconds = TakeFraction(rest);
   return 1000 * (86'400 * days + seconds - 60 * OffsetMinutes(rest)) + milliseconds;
