@@ -111,28 +111,25 @@ struct SipLanes {
 };
 
 // A tag and at most 16 bytes are three words, the last of which has their number on top: word w is absorbed
-// by those that reach it.
-[[gnu::always_inline]] inline void HashLanes(const HashKey& key, const ShortText* texts, uint64_t* hashes) {
-  alignas(64) uint64_t words[3][kLanes];
-  alignas(64) uint64_t where[3][kLanes];
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    const ShortText& text = texts[lane];
-    const size_t last = (text.size + size_t{1}) / 8;
-    words[0][lane] = text.low << 8 | static_cast<uint8_t>(text.tag);
-    words[1][lane] = text.high << 8 | text.low >> 56;
-    words[2][lane] = text.high >> 56;
-    words[last][lane] |= (text.size + uint64_t{1}) << 56;
-    for (size_t word = 0; word < 3; ++word) where[word][lane] = word <= last ? ~uint64_t{0} : 0;
-  }
+// by those that reach it. Of what is no text the hash is nothing.
+[[gnu::always_inline]] inline void HashLanes(const HashKey& key, const ShortTexts& texts, size_t from,
+                                             uint64_t* hashes) {
+  Lanes low, high, sizes, tags;
+  std::memcpy(&low, &texts.low[from], sizeof low);
+  std::memcpy(&high, &texts.high[from], sizeof high);
+  std::memcpy(&sizes, &texts.bytes[from], sizeof sizes);
+  std::memcpy(&tags, &texts.tags[from], sizeof tags);
+  sizes += 1;
+  const Lanes last = sizes >> 3;
+  const Lanes words[3] = {low << 8 | tags, high << 8 | low >> 56, high >> 56};
   const SipState start(key);
   const Lanes zero{};
   SipLanes state{zero + start.v0, zero + start.v1, zero + start.v2, zero + start.v3};
-  for (size_t word = 0; word < 3; ++word) {
-    Lanes absorbed;
-    Lanes mask;
-    std::memcpy(&absorbed, words[word], sizeof absorbed);
-    std::memcpy(&mask, where[word], sizeof mask);
-    state.Absorb(absorbed, mask);
+#pragma GCC unroll 3
+  for (uint64_t word = 0; word < 3; ++word) {
+    const Lanes ends = reinterpret_cast<Lanes>(last == word);
+    const Lanes reached = reinterpret_cast<Lanes>(last >= word);
+    state.Absorb(words[word] | (ends & (sizes << 56)), reached);
   }
   state.v2 ^= zero + 0xFF;
   state.Round();
@@ -142,17 +139,18 @@ struct SipLanes {
   std::memcpy(hashes, &result, sizeof result);
 }
 
-using HashLanesFunction = void (*)(const HashKey&, const ShortText*, uint64_t*);
-void HashLanesAnywhere(const HashKey& key, const ShortText* texts, uint64_t* hashes) {
-  HashLanes(key, texts, hashes);
+using HashLanesFunction = void (*)(const HashKey&, const ShortTexts&, size_t, uint64_t*);
+void HashLanesAnywhere(const HashKey& key, const ShortTexts& texts, size_t from, uint64_t* hashes) {
+  HashLanes(key, texts, from, hashes);
 }
 #if defined(__x86_64__)
-[[gnu::target("avx2")]] void HashLanesAvx2(const HashKey& key, const ShortText* texts, uint64_t* hashes) {
-  HashLanes(key, texts, hashes);
+[[gnu::target("avx2")]] void HashLanesAvx2(const HashKey& key, const ShortTexts& texts, size_t from,
+                                           uint64_t* hashes) {
+  HashLanes(key, texts, from, hashes);
 }
-[[gnu::target("avx512f")]] void HashLanesAvx512(const HashKey& key, const ShortText* texts,
+[[gnu::target("avx512f")]] void HashLanesAvx512(const HashKey& key, const ShortTexts& texts, size_t from,
                                                 uint64_t* hashes) {
-  HashLanes(key, texts, hashes);
+  HashLanes(key, texts, from, hashes);
 }
 HashLanesFunction WidestHashLanes() {
   __builtin_cpu_init();
@@ -194,16 +192,11 @@ uint64_t SipHash13Tagged(const HashKey& key, char tag, std::string_view bytes) {
   return state.Finish(left == 0 ? 0 : Load64(at + size - 8) >> (64 - 8 * left), size + 1);
 }
 
-void SipHash13Tagged(const HashKey& key, std::span<const ShortText> texts, uint64_t* hashes) {
+void SipHash13Tagged(const HashKey& key, const ShortTexts& texts,
+                     std::array<uint64_t, ShortTexts::kSizeMax>& hashes) {
+  static_assert(ShortTexts::kSizeMax % kLanes == 0);
   static const HashLanesFunction hash_lanes = WidestHashLanes();
-  size_t done = 0;
-  for (; texts.size() - done >= kLanes; done += kLanes) hash_lanes(key, &texts[done], hashes + done);
-  if (done == texts.size()) return;
-  ShortText rest[kLanes];
-  uint64_t of_rest[kLanes];
-  std::copy(texts.begin() + static_cast<ptrdiff_t>(done), texts.end(), rest);
-  hash_lanes(key, rest, of_rest);
-  std::copy(of_rest, of_rest + (texts.size() - done), hashes + done);
+  for (size_t from = 0; from < texts.size; from += kLanes) hash_lanes(key, texts, from, &hashes[from]);
 }
 
 uint64_t HashKey::Id() const {

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,15 +33,26 @@ uint64_t SipHash13(const HashKey& key, std::string_view bytes);
 // The same of `tag` and then `bytes`, without joining them: half the time for short ones.
 uint64_t SipHash13Tagged(const HashKey& key, char tag, std::string_view bytes);
 
-// A text of at most 16 bytes as it stands in memory, zeros behind, and its tag.
-struct ShortText {
-  uint64_t low = 0;
-  uint64_t high = 0;
-  uint8_t size = 0;
-  char tag = 0;
+// Texts of at most 16 bytes as they stand in memory, zeros behind, and a tag for each: what is alike
+// together, as eight of them are hashed side by side. What lies behind `size` is not looked at.
+struct ShortTexts {
+  static constexpr size_t kSizeMax = 24;
+
+  size_t size = 0;
+  alignas(64) std::array<uint64_t, kSizeMax> low;
+  std::array<uint64_t, kSizeMax> high;
+  std::array<uint64_t, kSizeMax> bytes;
+  std::array<uint64_t, kSizeMax> tags;
+
+  void Add(char tag, uint64_t text_low, uint64_t text_high, size_t text_bytes) {
+    low[size] = text_low;
+    high[size] = text_high;
+    bytes[size] = text_bytes;
+    tags[size++] = static_cast<uint8_t>(tag);
+  }
 };
-// The same of each text, into as many `hashes`: eight at a time, side by side in the machine's widest
-// registers.
-void SipHash13Tagged(const HashKey& key, std::span<const ShortText> texts, uint64_t* hashes);
+// The same of each text, in the machine's widest registers.
+void SipHash13Tagged(const HashKey& key, const ShortTexts& texts,
+                     std::array<uint64_t, ShortTexts::kSizeMax>& hashes);
 
 }  // namespace fieldmark

@@ -51,7 +51,7 @@ struct alignas(64) Node {
   size_t names = 0;     // members with a name
   size_t reserved = 0;  // declared members that have none yet
   const DeclaredField* declared = nullptr;
-  size_t sketch_bytes = 0;  // of its summary, as far as they are accounted for
+  size_t sketch_bytes = 0;  // of its summary and for it, as far as they are accounted for
   FieldSummary summary;     // without `seen`, which follows from the types
   std::string name;
   std::string path;
@@ -129,8 +129,8 @@ const uint64_t* Skip(const json::Document& document, const uint64_t* at) {
   }
 }
 
-// As simdjson counts them: exact below 2^24, far beyond what a body may hold.
-uint64_t MembersOf(uint64_t open) { return open >> 32 & 0xFF'FFFF; }
+// Exact below 2^24, far beyond what a body may hold.
+uint64_t MembersOf(uint64_t open) { return open >> 32 & json::kMembersMax; }
 
 }  // namespace
 
@@ -231,22 +231,23 @@ void Profiler::State::Account(size_t before, size_t after) {
 }
 
 void Profiler::State::AccountSketches(Node& node) {
-  const size_t bytes = node.summary.heap_bytes();
+  const size_t bytes = node.summary.heap_bytes() + (node.values != nullptr ? node.values->heap_bytes() : 0);
   if (bytes != node.sketch_bytes) Account(std::exchange(node.sketch_bytes, bytes), bytes);
 }
 
 // The words apart: joined and taken apart again through memory they would wait for it.
 inline void Profiler::State::Note(Node& node, uint8_t kind, uint64_t low, uint64_t high) {
-  if (times != 1 || (node.values == nullptr && room() < Room::kSketches)) {
-    Values::PayOne(key, node.revealed, room(), node.summary, kind, {low, high}, times);
-    return AccountSketches(node);
-  }
-  if (node.values == nullptr) {
+  if (node.values == nullptr) [[unlikely]] {
+    if (room() < Room::kSketches) return Values::CountOne(key, node.summary, kind, {low, high}, times);
     node.values = std::make_unique<Values>();
     Account(0, sizeof(Values));
   }
+  if (times != 1) [[unlikely]] {
+    node.values->PayOne(key, node.revealed, room(), node.summary, kind, {low, high}, times);
+    return AccountSketches(node);
+  }
   if (!node.values->Add(kind, low, high)) return;
-  node.values->Pay(key, node.revealed, room(), node.summary, /*all=*/false);
+  node.values->Pay(key, node.revealed, room(), node.summary);
   AccountSketches(node);
 }
 
@@ -518,7 +519,7 @@ void Profiler::State::BigInteger(Node& node, std::string_view digits) {
 }
 
 void Profiler::State::PayAll(Node& node) {
-  if (node.values != nullptr) node.values->Pay(key, node.revealed, room(), node.summary, /*all=*/true);
+  if (node.values != nullptr) node.values->PayAll(key, node.revealed, room(), node.summary);
   AccountSketches(node);
   FieldCounts& counts = node.summary.counts;
   counts.documents += std::exchange(node.documents, 0);

@@ -11,7 +11,7 @@
 namespace fieldmark::profile {
 namespace {
 
-constexpr size_t kGroupMax = 24;
+constexpr size_t kGroupMax = ShortTexts::kSizeMax;
 constexpr uint64_t kExactMax = uint64_t{1} << 53;  // every integer up to here is a double
 
 // The text that WordsOf took in.
@@ -40,18 +40,37 @@ uint64_t HashLargeInteger(const HashKey& key, uint8_t kind, uint64_t bits) {
                                   : Profiler::HashUnsigned(key, bits);
 }
 
+// Some of a group's values, for one histogram.
+struct Weighted {
+  std::array<sketch::WeightedValue, kGroupMax> values;
+  size_t size = 0;
+
+  void Add(double value, uint64_t times) { values[size++] = {value, times}; }
+  // The same where values mostly are like the one before.
+  void AddAlike(double value, uint64_t times) {
+    if (size > 0 && values[size - 1].value == value) {
+      values[size - 1].times += times;
+    } else {
+      Add(value, times);
+    }
+  }
+  void Tell(sketch::Histogram& histogram, sketch::RecentBuckets& recent) const {
+    if (size > 0) histogram.AddAll({values.data(), size}, recent);
+  }
+};
+
 // What a group's values are to each of the sketches.
 struct Group {
   std::array<sketch::CategoryCount, kGroupMax> categories;
-  std::array<sketch::WeightedValue, kGroupMax> numbers;
-  std::array<ShortText, kGroupMax> to_hash;
-  std::array<uint8_t, kGroupMax> hashed_for;  // to_hash[i] is that of categories[hashed_for[i]]
-  size_t numbers_size = 0;
-  size_t to_hash_size = 0;
+  Weighted numbers;
+  Weighted string_bytes;
+  Weighted age_ms;
+  ShortTexts to_hash;
+  std::array<uint8_t, kGroupMax> hashed_for;  // to_hash's i is that of categories[hashed_for[i]]
 
-  void Hash(size_t at, ShortText text) {
-    to_hash[to_hash_size] = text;
-    hashed_for[to_hash_size++] = static_cast<uint8_t>(at);
+  void Hash(size_t at, char tag, uint64_t low, uint64_t high, size_t bytes) {
+    hashed_for[to_hash.size] = static_cast<uint8_t>(at);
+    to_hash.Add(tag, low, high, bytes);
   }
 };
 
@@ -80,90 +99,108 @@ void Reveal(sketch::Texts& texts, uint64_t hash, uint8_t kind, const Words& word
 }  // namespace
 
 void Values::PayGroup(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
-                      size_t size, const uint8_t* kinds, const Words* words, const uint64_t* counts) {
+                      Recent* recent, size_t size, const uint8_t* kinds, const Words* words,
+                      const uint64_t* counts) {
   static_assert(kGroupMax >= kSizeMax && kGroupMax >= kKnownMax);
   const bool sketched = room >= Room::kSketches;
   const bool hashed = key && sketched && (room >= Room::kHashes || !into.categories.empty());
   Group group;
   uint64_t all = 0;
-  std::array<uint64_t, Words::kBytes + 1> short_texts{};  // by their length, mostly the same
+  uint64_t strings = 0;
   for (size_t i = 0; i < size; ++i) {
     const uint8_t kind = kinds[i];
     const uint64_t times = counts[i];
     group.categories[i].count = times;
     all += times;
     if (kind <= Words::kBytes) {
-      into.counts.strings += times;
-      short_texts[kind] += times;
+      strings += times;
+      group.string_bytes.AddAlike(kind, times);
       CountFormats(into.counts, sketch::FormatsOf(TextOf(words[i], kind)), times);
-      group.Hash(i, {words[i].low, words[i].high, kind, 's'});
+      group.Hash(i, 's', words[i].low, words[i].high, kind);
     } else if (kind == kLongText) {
-      into.counts.strings += times;
-      if (sketched) into.string_bytes.Add(static_cast<double>(words[i].high >> 32), times);
+      strings += times;
+      group.string_bytes.AddAlike(static_cast<double>(words[i].high >> 32), times);
       CountFormats(into.counts, static_cast<sketch::FormatSet>(words[i].high), times);
       group.categories[i].hash = words[i].low;
     } else if (kind == kTimeText) {
       const auto high = static_cast<int64_t>(words[i].high);
-      into.counts.strings += times;
-      if (sketched) into.string_bytes.Add(static_cast<double>(high & ((1 << kTimeSizeBits) - 1)), times);
+      strings += times;
+      group.string_bytes.AddAlike(static_cast<double>(high & ((1 << kTimeSizeBits) - 1)), times);
       CountFormats(into.counts, kTimeFormats, times);
-      if (sketched) into.age_ms.Add(static_cast<double>(high >> kTimeSizeBits), times);
+      group.age_ms.Add(static_cast<double>(high >> kTimeSizeBits), times);
       group.categories[i].hash = words[i].low;
     } else {
-      if (sketched && words[i].high != 0)
-        into.age_ms.Add(static_cast<double>(static_cast<int64_t>(words[i].high) >> 1), times);
+      if (words[i].high != 0)
+        group.age_ms.Add(static_cast<double>(static_cast<int64_t>(words[i].high) >> 1), times);
       (kind == kDouble ? into.counts.floats : into.counts.integers) += times;
       const double value = AsDouble(kind, words[i].low);
-      group.numbers[group.numbers_size++] = {value, times};
+      group.numbers.Add(value, times);
       if (HasExactDouble(kind, words[i].low)) {
-        group.Hash(i, {std::bit_cast<uint64_t>(value), 0, sizeof value, 'd'});
+        group.Hash(i, 'd', std::bit_cast<uint64_t>(value), 0, sizeof value);
       } else if (hashed) {
         group.categories[i].hash = HashLargeInteger(*key, kind, words[i].low);
       }
     }
   }
+  into.counts.strings += strings;
   if (hashed) {
     std::array<uint64_t, kGroupMax> hashes;
-    SipHash13Tagged(*key, {group.to_hash.data(), group.to_hash_size}, hashes.data());
-    for (size_t i = 0; i < group.to_hash_size; ++i) group.categories[group.hashed_for[i]].hash = hashes[i];
+    SipHash13Tagged(*key, group.to_hash, hashes);
+    for (size_t i = 0; i < group.to_hash.size; ++i) group.categories[group.hashed_for[i]].hash = hashes[i];
     into.categories.AddAll({group.categories.data(), size});
     for (size_t i = 0; reveal && i < size; ++i)
       Reveal(into.texts, group.categories[i].hash, kinds[i], words[i]);
   }
   if (!sketched || (key && !hashed)) into.counts.limited += all;
   if (!sketched) return;
-  into.numbers.AddAll({group.numbers.data(), group.numbers_size});
-  for (size_t length = 0; length < short_texts.size(); ++length) {
-    if (short_texts[length] > 0) into.string_bytes.Add(static_cast<double>(length), short_texts[length]);
-  }
+  group.numbers.Tell(into.numbers, recent->numbers);
+  group.string_bytes.Tell(into.string_bytes, recent->string_bytes);
+  group.age_ms.Tell(into.age_ms, recent->age_ms);
 }
 
 void Values::PayOne(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
                     uint8_t kind, Words words, uint64_t times) {
-  PayGroup(key, reveal, room, into, 1, &kind, &words, &times);
+  PayGroup(key, reveal, room, into, &recent_, 1, &kind, &words, &times);
 }
 
-void Values::Pay(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into, bool all) {
+void Values::CountOne(const std::optional<HashKey>& key, FieldSummary& into, uint8_t kind, Words words,
+                      uint64_t times) {
+  PayGroup(key, /*reveal=*/false, Room::kCounts, into, nullptr, 1, &kind, &words, &times);
+}
+
+void Values::PayNoted(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into) {
   static constexpr std::array<uint64_t, kSizeMax> kOnes = [] {
     std::array<uint64_t, kSizeMax> ones{};
     ones.fill(1);
     return ones;
   }();
   const size_t size = std::exchange(size_, uint8_t{0});
-  if (size > 0) PayGroup(key, reveal, room, into, size, kinds_.data(), words_.data(), kOnes.data());
+  if (size > 0) PayGroup(key, reveal, room, into, &recent_, size, kinds_.data(), words_.data(), kOnes.data());
+}
+
+void Values::Pay(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into) {
+  PayNoted(key, reveal, room, into);
   if (varied_) {
-    if (size == kSizeMax && --groups_left_ == 0) {
-      varied_ = false;
-      all = true;
-    }
-  } else if (size == kSizeMax) {
+    if (--groups_left_ > 0) return;
+    varied_ = false;
+    PayKnown(key, reveal, room, into);
+  } else if (std::exchange(hits_, 0) < kSizeMax) {
     // Looking costs about as much as it saves when one value in two is there.
-    if (std::exchange(hits_, 0) < size) {
-      varied_ = true;
-      groups_left_ = kGroupsBetweenLooks;
-    }
+    varied_ = true;
+    groups_left_ = kGroupsBetweenLooks;
   }
-  if (!all || known_size_ == 0) return;
+}
+
+void Values::PayAll(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into) {
+  PayNoted(key, reveal, room, into);
+  PayKnown(key, reveal, room, into);
+  into.numbers.Settle(recent_.numbers);
+  into.string_bytes.Settle(recent_.string_bytes);
+  into.age_ms.Settle(recent_.age_ms);
+}
+
+void Values::PayKnown(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into) {
+  if (known_size_ == 0) return;
   std::array<uint8_t, kKnownMax> kinds;
   std::array<Words, kKnownMax> words;
   std::array<uint64_t, kKnownMax> counts;
@@ -172,8 +209,8 @@ void Values::Pay(const std::optional<HashKey>& key, bool reveal, Room room, Fiel
     words[i] = {known_[i].low, known_[i].high};
     counts[i] = known_[i].owed;
   }
-  PayGroup(key, reveal, room, into, std::exchange(known_size_, uint8_t{0}), kinds.data(), words.data(),
-           counts.data());
+  const size_t size = std::exchange(known_size_, uint8_t{0});
+  PayGroup(key, reveal, room, into, &recent_, size, kinds.data(), words.data(), counts.data());
   tags_.fill(kNone);
 }
 

@@ -106,14 +106,24 @@ class alignas(64) Values {
     return ++size_ == kSizeMax;
   }
 
-  // Tells `into` of the values noted; of those in the table only with `all`, which empties it. Without a key
+  // Tells `into` of the values noted, but those in the table and the buckets of histograms. Without a key
   // nothing is hashed. `reveal`: short texts and numbers are told as texts too; who notes a longer one does
   // that.
-  void Pay(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into, bool all);
+  void Pay(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into);
+  // Tells it of everything: only then `into` is a summary.
+  void PayAll(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into);
 
-  // Tells `into` of a value that occurred `times` times, past everything noted.
-  static void PayOne(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
-                     uint8_t kind, Words words, uint64_t times);
+  // Bytes of memory beyond the object itself.
+  size_t heap_bytes() const {
+    return recent_.numbers.heap_bytes() + recent_.string_bytes.heap_bytes() + recent_.age_ms.heap_bytes();
+  }
+
+  // Tells it, as Pay does, of a value that occurred `times` times, past everything noted.
+  void PayOne(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into, uint8_t kind,
+              Words words, uint64_t times);
+  // The same where there is room for no more than counting it.
+  static void CountOne(const std::optional<HashKey>& key, FieldSummary& into, uint8_t kind, Words words,
+                       uint64_t times);
 
  private:
   static constexpr int kTimeSizeBits = 6;  // a date-time has 35 bytes at the most
@@ -149,8 +159,18 @@ class alignas(64) Values {
 #endif
   }
 
+  void PayNoted(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into);
+  void PayKnown(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into);
+
+  // What the histograms of a summary are told when everything is.
+  struct Recent {
+    sketch::RecentBuckets numbers, string_bytes, age_ms;
+  };
+
+  // `recent`: not looked at where there is no room for sketches.
   static void PayGroup(const std::optional<HashKey>& key, bool reveal, Room room, FieldSummary& into,
-                       size_t size, const uint8_t* kinds, const Words* words, const uint64_t* counts);
+                       Recent* recent, size_t size, const uint8_t* kinds, const Words* words,
+                       const uint64_t* counts);
 
   alignas(32) std::array<uint16_t, kKnownMax> tags_;
   uint32_t hits_ = 0;  // in the table, since the last group
@@ -161,6 +181,7 @@ class alignas(64) Values {
   std::array<uint8_t, kSizeMax> kinds_{};
   std::array<Words, kSizeMax> words_;
   std::array<Entry, kKnownMax> known_;
+  Recent recent_;
 };
 
 }  // namespace fieldmark::profile

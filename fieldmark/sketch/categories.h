@@ -28,8 +28,8 @@
 namespace fieldmark::sketch {
 
 struct CategoryCount {
-  uint64_t hash = 0;
-  uint64_t count = 0;
+  uint64_t hash;
+  uint64_t count;
 
   bool operator==(const CategoryCount&) const = default;
 };

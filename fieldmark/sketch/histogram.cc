@@ -206,15 +206,15 @@ void Histogram::Add(double value, uint64_t times) {
   if (concealed_) RoundOutwards();
 }
 
-void Histogram::AddAll(std::span<const WeightedValue> group) {
+void Histogram::AddAll(std::span<const WeightedValue> group, RecentBuckets& recent) {
   // A handful of terms added without care lose a few bits of Σ|x|, far less than Sum promises to keep, unless
   // they leave the range.
   constexpr size_t kGroupMax = 64;
   double sum = 0;
-  double low = min_;
-  double high = max_;
+  double low = count_ == 0 ? kLargest : min_;
+  double high = count_ == 0 ? -kLargest : max_;
   uint64_t times = 0;
-  bool plain = count_ > 0 && !concealed_ && group.size() <= kGroupMax;
+  bool plain = !concealed_ && group.size() <= kGroupMax;
   for (const WeightedValue& each : group) {
     plain = plain && each.times > 0;
     sum += each.value * static_cast<double>(each.times);
@@ -226,11 +226,15 @@ void Histogram::AddAll(std::span<const WeightedValue> group) {
     for (const WeightedValue& each : group) Add(each.value, each.times);
     return;
   }
+  if (times == 0) return;
   min_ = low + 0.0;
   max_ = high + 0.0;
   count_ = AddSaturating(count_, times);
   sum_.Add(sum);
-  for (const WeightedValue& each : group) Count(each.value, each.times);
+  for (const WeightedValue& each : group) {
+    if (!(each.value > 0) || !recent.Count(BucketIndex(each.value), each.times))
+      Count(each.value, each.times);
+  }
 }
 
 inline void Histogram::Count(double value, uint64_t times) {
@@ -246,6 +250,15 @@ inline void Histogram::Count(double value, uint64_t times) {
   } else {
     last_ = AddTo(positive_, index, times);
   }
+  Normalize();
+}
+
+void Histogram::Settle(RecentBuckets& recent) {
+  std::vector<HistogramBucket> side;
+  recent.Settle([&](int32_t index, uint64_t times) { side.push_back({index, times}); });
+  if (side.empty()) return;
+  Downscale(side, kScaleMax - scale_);
+  MergeSide(positive_, side);
   Normalize();
 }
 

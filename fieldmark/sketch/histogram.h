@@ -18,6 +18,7 @@
 
 #include "fieldmark/base/bytes.h"
 #include "fieldmark/base/result.h"
+#include "fieldmark/sketch/recent_buckets.h"
 #include "fieldmark/sketch/sum.h"
 
 namespace fieldmark::sketch {
@@ -30,8 +31,8 @@ struct HistogramBucket {
 };
 
 struct WeightedValue {
-  double value = 0;
-  uint64_t times = 0;
+  double value;
+  uint64_t times;
 };
 
 // Invariants (checked by Decode):
@@ -49,8 +50,10 @@ class Histogram {
 
   // Adds `value` `times` times. `value` must be finite: callers count NaN and infinities elsewhere.
   void Add(double value, uint64_t times = 1);
-  // The same for each of a small group, in less time; the fetches of the memory that they need overlap.
-  void AddAll(std::span<const WeightedValue> group);
+  // The same for each of a small group, in less time. Buckets are counted in `recent`, as far as it takes
+  // them; until Settle everything but buckets and scale is as if they had been counted here.
+  void AddAll(std::span<const WeightedValue> group, RecentBuckets& recent);
+  void Settle(RecentBuckets& recent);
   void Merge(const Histogram& other);
 
   bool empty() const { return count_ == 0; }

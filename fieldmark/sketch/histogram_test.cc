@@ -321,6 +321,7 @@ TEST(Histogram, AddingAGroupIsAddingEach) {
   for (int round = 0; round < 200; ++round) {
     Histogram together;
     Histogram apart;
+    RecentBuckets recent;
     for (int group = 0; group < 5; ++group) {
       std::vector<WeightedValue> values(random() % 70);
       for (WeightedValue& each : values) {
@@ -329,7 +330,9 @@ TEST(Histogram, AddingAGroupIsAddingEach) {
         each.times = random() % 5;
         apart.Add(each.value, each.times);
       }
-      together.AddAll(values);
+      together.AddAll(values, recent);
+      if (random() % 2 == 0) continue;
+      together.Settle(recent);
       if (round % 10 == 9 && group == 2) {
         together.Conceal();
         apart.Conceal();
