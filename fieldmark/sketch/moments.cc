@@ -1,39 +1,37 @@
 #include "fieldmark/sketch/moments.h"
 
-#include <algorithm>
+#include <array>
 
 namespace fieldmark::sketch {
 namespace {
 
-int64_t TwoDigits(std::string_view text, size_t at) { return 10 * (text[at] - '0') + (text[at + 1] - '0'); }
+int TwoDigits(std::string_view text, size_t at) { return 10 * (text[at] - '0') + (text[at + 1] - '0'); }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// Days since 1970-01-01 of the Gregorian calendar. Years begin in March, so that a leap day is their last:
-// 153 days are five months from March on, and 146 097 are 400 years.
-int64_t DaysOf(int64_t year, int64_t month, int64_t day) {
-  constexpr int64_t kDaysToEpoch = 719'468;  // from 0000-03-01
-  if (month <= 2) {
-    --year;
-    month += 12;
-  }
-  const int64_t era = (year < 0 ? year - 399 : year) / 400;
-  const int64_t of_era = year - 400 * era;
-  const int64_t of_year = (153 * (month - 3) + 2) / 5 + day - 1;
-  return 146'097 * era + 365 * of_era + of_era / 4 - of_era / 100 + of_year - kDaysToEpoch;
+// Days since 1970-01-01 of the Gregorian calendar. Years begin in March, so that a leap day is their last. Of
+// unsigned numbers, which divide in fewer steps: years count from 400 before year 0, a whole cycle of 146 097
+// days.
+int64_t DaysOf(uint32_t year, uint32_t month, uint32_t day) {
+  constexpr int64_t kDaysToEpoch = 719'468 + 146'097;
+  static constexpr std::array<uint32_t, 13> kDaysBefore = {0,   306, 337, 0,   31,  61, 92,
+                                                           122, 153, 184, 214, 245, 275};
+  const uint32_t years = year + 400 - (month <= 2 ? 1 : 0);
+  const uint32_t days = 365 * years + years / 4 - years / 100 + years / 400 + kDaysBefore[month] + day - 1;
+  return int64_t{days} - kDaysToEpoch;
 }
 
 // Milliseconds of ".123456", and how many bytes they took.
 int64_t TakeFraction(std::string_view& rest) {
   if (rest.empty() || (rest[0] != '.' && rest[0] != ',')) return 0;
-  rest.remove_prefix(1);
+  constexpr size_t kPlaces = 3;
   int64_t milliseconds = 0;
-  int64_t place = 100;
-  while (!rest.empty() && IsDigit(rest[0])) {
-    milliseconds += place * (rest[0] - '0');
-    place /= 10;
-    rest.remove_prefix(1);
+  size_t digits = 0;
+  for (; digits + 1 < rest.size() && IsDigit(rest[digits + 1]); ++digits) {
+    if (digits < kPlaces) milliseconds = 10 * milliseconds + (rest[digits + 1] - '0');
   }
+  rest.remove_prefix(digits + 1);
+  for (; digits < kPlaces; ++digits) milliseconds *= 10;
   return milliseconds;
 }
 
