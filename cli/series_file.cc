@@ -283,6 +283,19 @@ Result<judge::Timeline> ReadHeader(const json::value& value) {
   return timeline;
 }
 
+// What the version before saw of a signal stands in a line of its own, behind the signal's.
+Status SetBeside(std::vector<judge::Series>& signals, judge::Series earlier) {
+  const auto signal = std::find_if(signals.begin(), signals.end(), [&](const judge::Series& one) {
+    return one.signal == earlier.signal && one.kind == earlier.kind;
+  });
+  if (signal == signals.end() || signal->beside != nullptr) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "an earlier version's line follows one of the same signal and kind, once"};
+  }
+  signal->beside = std::make_shared<const judge::Series>(std::move(earlier));
+  return {};
+}
+
 std::optional<int> Digits(std::string_view text, size_t at, size_t count) {
   if (text.size() < at + count) return std::nullopt;
   int number = 0;
@@ -351,6 +364,11 @@ Result<SeriesFile> ReadSeriesFile(std::istream& in) {
     }
     Result<judge::Series> series = ReadSignal(value);
     if (!series.ok()) return Invalid(number, series.error().message);
+    if (Text(value.get_object(), "version") == "earlier") {
+      const Status status = SetBeside(file.series, std::move(*series));
+      if (!status.ok()) return Invalid(number, status.error().message);
+      continue;
+    }
     if (!names.insert(series->signal).second)
       return Invalid(number, "the second signal of its name; rename one");
     file.timeline.steps = std::max(

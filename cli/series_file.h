@@ -17,6 +17,7 @@ struct SeriesFile {
   std::vector<judge::Series> series;
 };
 
+// A line with "version":"earlier" is what the version before saw of a signal while it ran beside the new one.
 // Signals shorter than the longest have no data at the end. kInvalidArgument, with the line's number, for
 // what is no JSON, no signal, or the second of its name.
 Result<SeriesFile> ReadSeriesFile(std::istream& in);

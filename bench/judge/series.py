@@ -37,6 +37,7 @@ class Signal:
     counts: Array | None = None
     buckets: Array | None = None
     scale: int = 3
+    earlier: bool = False  # what the version before saw, beside the new one
 
     def level(self) -> Array:
         """One number a step, as a dashboard would show it and a rival reads it; NaN without data."""
@@ -58,6 +59,8 @@ class Signal:
         for key in ("subject", "field", "statistic", "unit"):
             if getattr(self, key):
                 line[key] = getattr(self, key)
+        if self.earlier:
+            line["version"] = "earlier"
         if self.more_is_worse:
             line["polarity"] = "more_is_worse"
         if self.kind == "rate":

@@ -10,9 +10,15 @@
 
 namespace fieldmark::judge {
 
+// p beyond which nothing is ever found (Settings::suspected_q), so that how it went is not asked.
+inline constexpr double kWorthDating = 0.2;
+
+// The version before, alive in the same minutes, shows nothing of the move.
+inline constexpr std::string_view kSideBySide = "side by side";
 // How a move went, other than beginning at the change and staying. None of these is ever Changed.
 inline constexpr std::string_view kStartedEarlier = "started earlier";
 inline constexpr std::string_view kEnvironmentMoved = "environment moved";  // as a week ago
+inline constexpr std::string_view kMixChanged = "mix changed";              // others ask, or fewer
 inline constexpr std::string_view kPassed = "passed";                       // back before the look was over
 inline constexpr std::string_view kRecovered = "recovered";  // from what the hours before the change had
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "fieldmark/judge/dating.h"
 #include "fieldmark/judge/evidence.h"
 #include "fieldmark/judge/tails.h"
 
@@ -164,6 +165,13 @@ bool MovedEnough(const Part& part, const Histogram& before, const Series& series
   return move >= settings.distribution_effect_min * Spread(before);
 }
 
+// More load makes slow: twice the load four times as slow where three sevenths of the capacity were in use
+// (a queue with one server, M/M/1).
+bool LoadExplains(const Part& part) {
+  const double load = part.judgement.traffic;
+  return load > 1 && part.to > part.from && part.to <= load * load * part.from;
+}
+
 std::vector<float> QuantilesOf(const Histogram& histogram) {
   std::vector<float> quantiles;
   for (size_t i = 1; i <= kQuantiles; ++i) {
@@ -200,6 +208,8 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     if (p > best_p || (p == best_p && best_p < 2)) continue;
     best_p = p;
     TakeStanding(track, part.judgement, windows, evidence);
+    if (evidence.qualifier.empty() && IsTiming(series) && LoadExplains(part))
+      evidence.qualifier = kEnvironmentMoved;
     evidence.p = p;
     evidence.from = part.from;
     evidence.to = part.to;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fieldmark/judge/dating.h"
+#include "fieldmark/judge/event_signals.h"
+#include "fieldmark/judge/side_by_side.h"
+
 namespace fieldmark::judge {
 namespace {
 
@@ -90,7 +94,15 @@ double Evidence::Reach(double significance) const {
   return std::max(reach_min, short_history ? kLevelBound * (1 + relative) - 1 : relative);
 }
 
-Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings& settings) {
+bool IsFailure(const Evidence& evidence) {
+  const std::string& statistic = evidence.statistic;
+  return statistic == "status 5xx" || statistic == "exception" || statistic.starts_with("invalid ") ||
+         evidence.unit == kOfTheTime;
+}
+
+namespace {
+
+Evidence Weighed(const Series& series, const Windows& windows, const Settings& settings) {
   Evidence evidence;
   evidence.signal = series.signal;
   evidence.subject = series.subject;
@@ -116,6 +128,28 @@ Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings
       break;
   }
   if (!std::isfinite(evidence.p)) evidence.p = 1;
+  return evidence;
+}
+
+// Clients ask either version: a volume is that of both.
+Series VolumeOfBoth(const Series& series, const Windows& windows) {
+  Series both = series;
+  const std::vector<double>& beside = series.beside->values;
+  for (size_t step = windows.after().from; step < std::min(both.values.size(), beside.size()); ++step) {
+    if (std::isfinite(both.values[step]) && std::isfinite(beside[step])) both.values[step] += beside[step];
+  }
+  return both;
+}
+
+}  // namespace
+
+Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings& settings) {
+  if (series.beside == nullptr) return Weighed(series, windows, settings);
+  if (series.kind == Kind::kCount) return Weighed(VolumeOfBoth(series, windows), windows, settings);
+  Evidence evidence = Weighed(series, windows, settings);
+  if (evidence.standing == Standing::kJudged && evidence.p <= kWorthDating) {
+    CompareSideBySide(Weighed(EarlierVersionOf(series, windows), windows, settings), evidence);
+  }
   return evidence;
 }
 

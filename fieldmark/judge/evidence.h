@@ -54,6 +54,9 @@ struct Evidence {
   double Reach(double p) const;
 };
 
+// Failures and refusals are of the service's own making, whoever asks; that clients ask again comes of them.
+bool IsFailure(const Evidence& evidence);
+
 Evidence EvidenceOf(const Series& series, const Windows& windows, const Settings& settings);
 
 // Weighs a series of its kind: rates.cc, evidence.cc (levels), distributions.cc and mixes.cc.

@@ -2,6 +2,7 @@
 // said to have done.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "fieldmark/judge/evidence.h"
@@ -19,6 +20,7 @@ struct Candidate {
   const Evidence* evidence = nullptr;
   State state = State::kSuspected;
   double q = 1;
+  std::string_view qualifier;  // the evidence's own, or what the family adds
 };
 std::vector<Candidate> WithoutExplained(const std::vector<Candidate>& candidates);
 

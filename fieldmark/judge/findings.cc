@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "fieldmark/judge/dating.h"
 #include "fieldmark/judge/family.h"
 
 namespace fieldmark::judge {
@@ -17,7 +18,8 @@ Direction DirectionOf(const Evidence& evidence) {
 }
 
 Finding FindingOf(const Candidate& candidate, double significance, std::string (*sentence)(const Evidence&)) {
-  const Evidence& evidence = *candidate.evidence;
+  Evidence evidence = *candidate.evidence;
+  evidence.qualifier = candidate.qualifier;
   Finding finding;
   finding.signal = evidence.signal;
   finding.subject = evidence.subject;
@@ -82,6 +84,27 @@ double MedianReach(const std::vector<Evidence>& family, double significance) {
   return Median(std::move(reaches));
 }
 
+bool OfOneRoute(const std::string& a, const std::string& b) {
+  return a == b || a.starts_with(b + " ") || b.starts_with(a + " ");
+}
+
+// Where others ask than before, whatever else moved on that route may be their doing, and that there are more
+// of them is no doing of the change. Failures are the service's own.
+void DoubtWhereOthersAsk(std::vector<Candidate>& moved) {
+  std::vector<const Evidence*> asked_by_others;
+  for (const Candidate& candidate : moved) {
+    if (candidate.evidence->qualifier == kMixChanged) asked_by_others.push_back(candidate.evidence);
+  }
+  for (Candidate& candidate : moved) {
+    const bool doubted = std::any_of(
+        asked_by_others.begin(), asked_by_others.end(),
+        [&](const Evidence* other) { return OfOneRoute(other->subject, candidate.evidence->subject); });
+    if (!doubted || !candidate.evidence->qualifier.empty() || IsFailure(*candidate.evidence)) continue;
+    candidate.state = State::kSuspected;
+    candidate.qualifier = kMixChanged;
+  }
+}
+
 std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budget, double suspected_q) {
   std::vector<const Evidence*> judged;
   std::vector<double> p;
@@ -93,10 +116,13 @@ std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budge
   const std::vector<double> q = AdjustedP(p);
   std::vector<Candidate> moved;
   for (size_t i = 0; i < judged.size(); ++i) {
-    const bool sure = q[i] <= budget && !judged[i]->suspected_at_most && judged[i]->qualifier.empty();
+    const std::string_view qualifier = judged[i]->qualifier;
+    const bool at_the_change = qualifier.empty() || qualifier == kSideBySide;
+    const bool sure = q[i] <= budget && !judged[i]->suspected_at_most && at_the_change;
     if (!sure && q[i] > suspected_q) continue;
-    moved.push_back({judged[i], sure ? State::kChanged : State::kSuspected, q[i]});
+    moved.push_back({judged[i], sure ? State::kChanged : State::kSuspected, q[i], judged[i]->qualifier});
   }
+  DoubtWhereOthersAsk(moved);
   return WithoutExplained(moved);
 }
 

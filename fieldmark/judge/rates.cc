@@ -2,12 +2,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fieldmark/judge/dating.h"
 #include "fieldmark/judge/evidence.h"
 
 namespace fieldmark::judge {
 namespace {
 
-constexpr double kFirstEventsMin = 5;      // documents, before something never seen is Changed
+constexpr double kEventsMin = 5;           // documents of what there is more of, before it is Changed
 constexpr double kAbsentBeforeMin = 1000;  // earlier objects without it, and
 constexpr double kAbsentTimesShare = 30;   // so many times what one occurrence takes
 
@@ -20,14 +21,11 @@ std::vector<double> NumeratorsOf(const Series& series) {
   return numerators;
 }
 
-// What was never seen before, or never absent, needs more than a small p.
-void GateFirsts(const ShareJudgement& judgement, Evidence& evidence) {
-  const Tally& before = judgement.test.before;
-  const double moved = before.events <= 0 ? judgement.after.events
-                       : before.events >= before.documents
-                           ? judgement.after.documents - judgement.after.events
-                           : kFirstEventsMin;
-  if (moved < kFirstEventsMin) evidence.suspected_at_most = true;
+// A handful of documents is a first one and its neighbours, however rare it was: no more than a suspicion.
+void GateFew(const ShareJudgement& judgement, Evidence& evidence) {
+  const Tally& after = judgement.after;
+  const double moved = judgement.up ? after.events : after.documents - after.events;
+  if (moved < kEventsMin) evidence.suspected_at_most = true;
 }
 
 void GatePresence(const ShareJudgement& judgement, const Settings& settings, Evidence& evidence) {
@@ -49,12 +47,13 @@ void WeighRate(const Series& series, const Windows& windows, const Settings& set
   const ShareTrack track(NumeratorsOf(series), series.weights, windows);
   const ShareJudgement judgement = JudgeShare(track, windows);
   TakeStanding(track, judgement, windows, evidence);
+  if (evidence.qualifier == kMixChanged && IsFailure(evidence)) evidence.qualifier = {};
   evidence.from = judgement.test.before.share();
   evidence.to = judgement.after.share();
   evidence.effect = evidence.to - evidence.from;
   evidence.reach_min = ShareMoveMin(evidence.from, settings);
   if (!ShareMovedEnough(evidence.from, evidence.to, settings)) evidence.p = 1;
-  GateFirsts(judgement, evidence);
+  GateFew(judgement, evidence);
   if (series.statistic == "missing") GatePresence(judgement, settings, evidence);
 }
 

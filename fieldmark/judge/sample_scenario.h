@@ -1,6 +1,7 @@
 // Scenarios: "load this, expect that", as text; tests/scenarios/README.md describes the format. For tests.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <random>
@@ -17,10 +18,13 @@ struct Scenario {
   struct Load {
     Series name;            // without data
     double documents = 60;  // a step, Poisson
+    double documents_after = 60;
     std::vector<double> before;
     std::vector<double> after;  // the fault; the same as before when there is none
-    bool stops_after = false;   // no documents from the change on
-    bool starts_after = false;  // none before it
+    double documents_beside = 0;
+    std::vector<double> beside;  // of the version before, from the change on; none when it ended there
+    bool stops_after = false;    // no documents from the change on
+    bool starts_after = false;   // none before it
   };
   struct Expected {
     std::string signal;
@@ -34,14 +38,15 @@ struct Scenario {
   uint64_t seed = 1;
   Change change;
   int64_t change_offset_s = 0;
-  int64_t fault_lasts_s = 0;  // 0: to the end
+  int64_t fault_lasts_s = 0;       // 0: to the end
+  std::vector<int64_t> also_at_s;  // before the change, the same happened for as long as the look
   std::vector<Load> loads;
   std::vector<std::string> known_changes, excluded;
 
   std::string state, title;
   std::vector<std::string> sentences;
   std::vector<Expected> findings;
-  std::string state_without_fault;
+  std::string state_without_fault, state_without_habit;
   std::string error;  // why the text is no scenario
 };
 
@@ -65,7 +70,8 @@ inline int64_t Seconds(const std::string& text) {
   return std::stoll(text) * unit;
 }
 
-// subject | field | statistic : kind documents N VALUES… [-> VALUES…] [stops|starts]
+// subject | field | statistic : kind documents N VALUES… [-> [documents N] VALUES… [beside documents N
+// VALUES…]] [stops|starts]
 inline Scenario::Load LoadOf(const std::string& text) {
   Scenario::Load load;
   const size_t colon = text.rfind(" : ");
@@ -80,6 +86,7 @@ inline Scenario::Load LoadOf(const std::string& text) {
   load.name.statistic = part[2];
   load.name.signal = part[0] + (part[1].empty() ? "" : " " + part[1]) + " " + part[2];
   bool after = false;
+  bool beside = false;
   const std::vector<std::string> words = Words(text.substr(colon + 3));
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
@@ -91,7 +98,8 @@ inline Scenario::Load LoadOf(const std::string& text) {
                        : word == "distribution" ? Kind::kDistribution
                                                 : Kind::kMix;
     } else if (word == "documents") {
-      load.documents = std::stod(words[++i]);
+      (beside ? load.documents_beside : load.documents_after) = std::stod(words[++i]);
+      if (!after) load.documents = load.documents_after;
     } else if (word == "ms" || word == "bytes") {
       load.name.unit = word;
     } else if (word == "of_the_time") {
@@ -100,12 +108,14 @@ inline Scenario::Load LoadOf(const std::string& text) {
       load.name.polarity = Polarity::kMoreIsWorse;
     } else if (word == "->") {
       after = true;
+    } else if (word == "beside") {
+      beside = true;
     } else if (word == "stops") {
       load.stops_after = true;
     } else if (word == "starts") {
       load.starts_after = true;
     } else {
-      (after ? load.after : load.before).push_back(std::stod(word));
+      (beside ? load.beside : after ? load.after : load.before).push_back(std::stod(word));
     }
   }
   if (load.after.empty()) load.after = load.before;
@@ -138,6 +148,8 @@ inline Scenario ReadScenario(const std::string& path) {
       scenario.change_offset_s = Seconds(rest);
     } else if (words[0] == "fault_lasts") {
       scenario.fault_lasts_s = Seconds(rest);
+    } else if (words[0] == "also_at") {
+      for (const std::string& time : Words(rest)) scenario.also_at_s.push_back(Seconds(time));
     } else if (words[0] == "next_look") {
       scenario.change.next_look_unix_s = Seconds(rest);
     } else if (words[0] == "first_version") {
@@ -162,6 +174,8 @@ inline Scenario ReadScenario(const std::string& path) {
       scenario.findings.push_back(expected);
     } else if (words[0] == "without_fault") {
       scenario.state_without_fault = rest;
+    } else if (words[0] == "without_habit") {
+      scenario.state_without_habit = rest;
     } else {
       scenario.error = "line " + std::to_string(number) + " begins with an unknown word";
     }
@@ -198,17 +212,38 @@ class ScenarioPlayer {
  private:
   int64_t ChangeTime() const { return timeline_.start_unix_s + scenario_.before_s; }
 
+  bool FaultyAt(int64_t since_s) const {
+    const int64_t lasts_s = scenario_.fault_lasts_s;
+    if (since_s >= 0) return lasts_s == 0 || since_s < lasts_s;
+    const int64_t habit_s = lasts_s > 0 ? lasts_s : scenario_.change.look_s;
+    return std::any_of(scenario_.also_at_s.begin(), scenario_.also_at_s.end(),
+                       [&](int64_t at_s) { return since_s >= at_s && since_s < at_s + habit_s; });
+  }
+
   Series SeriesOf(const Scenario::Load& load) {
     Series series = load.name;
     for (size_t step = 0; step < timeline_.steps; ++step) {
-      const bool after = static_cast<int64_t>(step) * scenario_.step_s >= scenario_.before_s;
-      const int64_t faulty_s = static_cast<int64_t>(step) * scenario_.step_s - scenario_.before_s;
-      const bool lasts = scenario_.fault_lasts_s == 0 || faulty_s < scenario_.fault_lasts_s;
+      const int64_t since_s = static_cast<int64_t>(step) * scenario_.step_s - scenario_.before_s;
+      const bool after = since_s >= 0;
+      const bool faulty = with_fault_ && FaultyAt(since_s);
       const bool silent = (after && load.stops_after) || (!after && load.starts_after);
-      const auto documents = silent ? 0 : std::poisson_distribution<uint64_t>(load.documents)(random_);
-      AddStep(series, after && lasts && with_fault_ ? load.after : load.before, documents);
+      const double mean = faulty ? load.documents_after : load.documents;
+      const auto documents = silent ? 0 : std::poisson_distribution<uint64_t>(mean)(random_);
+      AddStep(series, faulty ? load.after : load.before, documents);
     }
+    if (!load.beside.empty() && with_fault_) series.beside = BesideOf(load);
     return series;
+  }
+
+  std::shared_ptr<const Series> BesideOf(const Scenario::Load& load) {
+    Series beside = load.name;
+    for (size_t step = 0; step < timeline_.steps; ++step) {
+      const bool after = static_cast<int64_t>(step) * scenario_.step_s >= scenario_.before_s;
+      const double mean = after ? load.documents_beside : 0;
+      const auto documents = mean > 0 ? std::poisson_distribution<uint64_t>(mean)(random_) : 0;
+      AddStep(beside, load.beside, documents);
+    }
+    return std::make_shared<const Series>(std::move(beside));
   }
 
   void AddStep(Series& series, const std::vector<double>& parameters, uint64_t documents) {

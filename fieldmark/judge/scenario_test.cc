@@ -68,6 +68,16 @@ TEST_P(Scenarios, WithAFaultFailWithoutIt) {
   EXPECT_THAT(Broken(scenario, verdict), testing::Not(testing::IsEmpty()));
 }
 
+TEST_P(Scenarios, WithAHabitFailWithoutIt) {
+  Scenario scenario = ReadScenario(GetParam());
+  if (scenario.state_without_habit.empty()) GTEST_SKIP() << "has no habit";
+  scenario.also_at_s.clear();
+  const Verdict verdict = ScenarioPlayer(scenario, true).Play();
+  EXPECT_EQ(StateCode(verdict.state), scenario.state_without_habit)
+      << verdict.title << ": " << verdict.sentence;
+  EXPECT_THAT(Broken(scenario, verdict), testing::Not(testing::IsEmpty()));
+}
+
 INSTANTIATE_TEST_SUITE_P(Files, Scenarios, testing::ValuesIn(ScenarioFiles()), [](const auto& file) {
   std::string name = std::filesystem::path(file.param).stem().string();
   std::replace(name.begin(), name.end(), '-', '_');

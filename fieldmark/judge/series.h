@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct Series {
   std::vector<sketch::Histogram> distributions;        // kDistribution
   std::vector<std::map<std::string, double>> mixes;    // kMix
   std::map<std::string, std::string> category_values;  // kMix: what categories are, as far as it may be said
+
+  // What the version before saw of the same signal in the steps in which it ran beside the new one.
+  std::shared_ptr<const Series> beside;
 };
 
 struct Timeline {

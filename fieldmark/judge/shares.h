@@ -60,6 +60,7 @@ struct ShareJudgement {
   size_t since_last = 0;
   size_t since_best = 0;
   std::string_view qualifier;  // how it went, other than beginning at the change and staying
+  double traffic = 1;          // of a move without a qualifier: how many times the usual documents there were
 };
 
 ShareJudgement JudgeShare(const ShareTrack& track, const Windows& windows);

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <map>
+#include <memory>
 #include <set>
 
 #include "fieldmark/judge/event_signals.h"
@@ -348,6 +350,14 @@ std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& tim
   BodySignals(history, timeline, signals);
   EventSignals(history, timeline, signals);
   ViolationSignals(history, timeline, signals);
+  if (history.beside == nullptr) return signals;
+  std::map<std::string, Series> beside;
+  for (Series& series : SignalsOf(*history.beside, timeline))
+    beside.emplace(series.signal, std::move(series));
+  for (Series& series : signals) {
+    const auto found = beside.find(series.signal);
+    if (found != beside.end()) series.beside = std::make_shared<const Series>(std::move(found->second));
+  }
   return signals;
 }
 

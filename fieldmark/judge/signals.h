@@ -1,6 +1,7 @@
 // Summaries → signals: the series that the judge reads of one subject.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct SubjectHistory {
   // Seconds that workers of that source were watching, all of them together; 0: no data, which is not zero
   // traffic.
   std::vector<double> watched_s;
+  // What the versions before saw in the steps from the change on, beside the new one; null when none ran on.
+  std::shared_ptr<const SubjectHistory> beside;
 };
 
 // Signals are named subject, field, statistic, separated by blanks: "POST /orders response 2xx customer.phone
@@ -31,7 +34,8 @@ struct SubjectHistory {
 //                 length, items (distribution) · freshness (distribution, ms; in place of value where half of
 //                 the values or more name a time) · mix (of value hashes)
 //   of what validation refused     invalid missing, invalid float_parsing … (rate; violation_signals.h)
-// A field that no step saw has no signals. A signal whose every step is without data is still returned.
+// With `beside`, each has what the versions before saw of it. A field that no step saw has no signals. A
+// signal whose every step is without data is still returned.
 std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& timeline);
 
 }  // namespace fieldmark::judge

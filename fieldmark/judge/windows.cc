@@ -7,8 +7,6 @@ namespace {
 
 constexpr size_t kJustBeforeWindows =
     8;  // long enough that its own noise adds an eighth, short enough to follow drift
-constexpr size_t kDaysMin = 3;
-constexpr size_t kDaysMax = 7;
 constexpr int64_t kDaySeconds = 86'400;
 
 int64_t CeilDiv(int64_t value, int64_t by) { return value / by + (value % by > 0 ? 1 : 0); }
@@ -64,10 +62,10 @@ ControlWindows Windows::ControlsOf(Control control, size_t at, size_t first) con
       break;
     case Control::kSameClock:
       if (day_steps_ == 0 || length_ * 4 > day_steps_) break;
-      for (size_t day = 1; day <= kDaysMax; ++day) {
-        if (at < day * day_steps_ + length_ || at - day * day_steps_ - length_ < first) break;
-        add(at - day * day_steps_ - length_, at - day * day_steps_ + 2 * length_);
-      }
+      VisitEarlierDays(at, first + length_, [&](size_t then) {
+        add(then - length_, then + 2 * length_);
+        return true;
+      });
       if (found.count < kDaysMin) found.count = 0;
       break;
   }

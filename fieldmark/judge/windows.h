@@ -12,6 +12,11 @@
 
 namespace fieldmark::judge {
 
+// A clock time is known from so many earlier days: fewer have no median that one odd day leaves alone, more
+// than a week are of another season.
+inline constexpr size_t kDaysMin = 3;
+inline constexpr size_t kDaysMax = 7;
+
 // Steps [from, to).
 struct Window {
   size_t from = 0;
@@ -64,6 +69,17 @@ class Windows {
 
   // The stretches that `control` would hold a window starting at `at` against, none of them before `first`.
   ControlWindows ControlsOf(Control control, size_t at, size_t first) const;
+  // Calls visit(start) for the same clock time on earlier days, the latest first, none before `first`, until
+  // it said of kDaysMax of them that they counted. Returns how many did.
+  template <class Visit>
+  size_t VisitEarlierDays(size_t at, size_t first, Visit visit) const {
+    size_t counted = 0;
+    for (size_t back = day_steps_; day_steps_ > 0 && counted < kDaysMax; back += day_steps_) {
+      if (at < first + back) break;
+      counted += visit(at - back);
+    }
+    return counted;
+  }
   // Starts of placebo windows, oldest first: tiles of the look's length between `first` and the change.
   std::vector<size_t> Placebos(size_t first) const;
 

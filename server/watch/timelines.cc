@@ -1,6 +1,7 @@
 #include "server/watch/timelines.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace fieldmark::watch {
 namespace {
@@ -61,17 +62,29 @@ Plan PlanOf(const Deployment& deployment, const std::vector<Deployment>& all,
   return plan;
 }
 
+std::vector<bucket::Stream> TimelineReader::StreamsOf(Part part) const {
+  if (part == Part::kAfter) return {plan_.after};
+  std::vector<bucket::Stream> streams = plan_.before;
+  // A version that returns is one of those before it, but not beside itself.
+  if (part == Part::kBeside) std::erase(streams, plan_.after);
+  return streams;
+}
+
 Result<std::vector<store::Slice>> TimelineReader::Slices(const std::string& subject, bucket::Source source,
-                                                         bool after) const {
+                                                         Part part) const {
   store::Query query;
-  query.streams = after ? std::vector<bucket::Stream>{plan_.after} : plan_.before;
+  query.streams = StreamsOf(part);
   query.source = source;
   query.subjects = {subject};
-  query.from = after ? plan_.after_from : plan_.from;
-  query.to = after ? plan_.to : plan_.before_until;
+  query.from = part == Part::kBefore ? plan_.from : plan_.after_from;
+  query.to = part == Part::kBefore ? plan_.before_until : plan_.to;
   query.step = plan_.step;
   if (query.streams.empty() || query.from >= query.to) return std::vector<store::Slice>{};
   return store_->Read(query);
+}
+
+size_t TimelineReader::IndexOf(const store::Slice& slice) const {
+  return static_cast<size_t>((slice.start - plan_.from) / store::MinutesOf(plan_.step));
 }
 
 Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
@@ -86,18 +99,20 @@ Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
     if (!subject.empty()) reader.subjects_.push_back(std::move(subject));
   }
   reader.watched_s_.resize(reader.plan_.timeline.steps);
-  for (const bool after : {false, true}) {
+  reader.beside_watched_s_.resize(reader.plan_.timeline.steps);
+  for (const Part part : {Part::kBefore, Part::kAfter, Part::kBeside}) {
     for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
-      const Result<std::vector<store::Slice>> slices = reader.Slices("", source, after);
+      const Result<std::vector<store::Slice>> slices = reader.Slices("", source, part);
       if (!slices.ok()) return slices.error();
+      std::vector<double>& watched_s = part == Part::kBeside ? reader.beside_watched_s_ : reader.watched_s_;
       for (const store::Slice& slice : *slices) {
         if (!slice.summary.watch) continue;
         const uint64_t observed_ms = slice.summary.watch->observed_ms;
-        (after ? reader.watched_after_ms_ : reader.watched_before_ms_) += observed_ms;
-        const auto index =
-            static_cast<size_t>((slice.start - reader.plan_.from) / store::MinutesOf(reader.plan_.step));
-        if (source == reader.plan_.source && index < reader.watched_s_.size()) {
-          reader.watched_s_[index] += static_cast<double>(observed_ms) / 1000;
+        if (part == Part::kBefore) reader.watched_before_ms_ += observed_ms;
+        if (part == Part::kAfter) reader.watched_after_ms_ += observed_ms;
+        const size_t index = reader.IndexOf(slice);
+        if (source == reader.plan_.source && index < watched_s.size()) {
+          watched_s[index] += static_cast<double>(observed_ms) / 1000;
         }
       }
     }
@@ -105,24 +120,35 @@ Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
   return reader;
 }
 
+Status TimelineReader::Fill(Part part, judge::SubjectHistory& history) const {
+  for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
+    Result<std::vector<store::Slice>> slices = Slices(history.subject, source, part);
+    if (!slices.ok()) return slices.error();
+    for (store::Slice& slice : *slices) {
+      const size_t index = IndexOf(slice);
+      if (index >= history.contents.size()) continue;
+      if (source == plan_.source) history.same_source[index] = slice.summary;
+      history.contents[index].Merge(slice.summary);
+    }
+  }
+  return {};
+}
+
 Result<judge::SubjectHistory> TimelineReader::Read(const std::string& subject) const {
   judge::SubjectHistory history;
   history.subject = subject;
-  history.watched_s = watched_s_;
   history.contents.resize(plan_.timeline.steps);
   history.same_source.resize(plan_.timeline.steps);
-  for (const bool after : {false, true}) {
-    for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
-      Result<std::vector<store::Slice>> slices = Slices(subject, source, after);
-      if (!slices.ok()) return slices.error();
-      for (store::Slice& slice : *slices) {
-        const auto index = static_cast<size_t>((slice.start - plan_.from) / store::MinutesOf(plan_.step));
-        if (index >= history.contents.size()) continue;
-        if (source == plan_.source) history.same_source[index] = slice.summary;
-        history.contents[index].Merge(slice.summary);
-      }
-    }
-  }
+  judge::SubjectHistory beside = history;
+  history.watched_s = watched_s_;
+  FM_RETURN_IF_ERROR(Fill(Part::kBefore, history));
+  FM_RETURN_IF_ERROR(Fill(Part::kAfter, history));
+  const bool ran_on =
+      std::any_of(beside_watched_s_.begin(), beside_watched_s_.end(), [](double s) { return s > 0; });
+  if (!ran_on) return history;
+  beside.watched_s = beside_watched_s_;
+  FM_RETURN_IF_ERROR(Fill(Part::kBeside, beside));
+  history.beside = std::make_shared<const judge::SubjectHistory>(std::move(beside));
   return history;
 }
 

@@ -16,7 +16,7 @@ struct Plan {
   store::Step step = store::Step::kMinute;
   Minute from = 0;          // first step
   Minute before_until = 0;  // earlier versions are read up to here …
-  Minute after_from = 0;    // … and the new version alone from here
+  Minute after_from = 0;    // … and the new version from here, the earlier ones beside it
   Minute to = 0;
   std::vector<bucket::Stream> before;
   bucket::Stream after;
@@ -52,13 +52,19 @@ class TimelineReader {
  private:
   TimelineReader(store::Store& store, Plan plan) : store_(&store), plan_(std::move(plan)) {}
 
+  enum class Part { kBefore, kAfter, kBeside };
+  std::vector<bucket::Stream> StreamsOf(Part part) const;
   Result<std::vector<store::Slice>> Slices(const std::string& subject, bucket::Source source,
-                                           bool after) const;
+                                           Part part) const;
+  // The step that a slice belongs to; beyond the last one where there is none.
+  size_t IndexOf(const store::Slice& slice) const;
+  Status Fill(Part part, judge::SubjectHistory& history) const;
 
   store::Store* store_;
   Plan plan_;
   std::vector<std::string> subjects_;
   std::vector<double> watched_s_;
+  std::vector<double> beside_watched_s_;  // by the earlier versions, while the new one ran
   uint64_t watched_before_ms_ = 0;
   uint64_t watched_after_ms_ = 0;
 };

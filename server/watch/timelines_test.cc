@@ -62,6 +62,30 @@ TEST_F(TimelinesTest, DropsTheOverlapOfTheOldVersion) {
   }
 }
 
+TEST_F(TimelinesTest, KeepsWhatTheOldVersionSawBesideTheNewOne) {
+  service_.Run("a", kNoon - 10, kNoon + 2);
+  service_.Run("b", kNoon, kNoon + 3);
+  const Result<TimelineReader> reader = TimelineReader::Open(store_, PlanAfter(120));
+  ASSERT_TRUE(reader.ok());
+  const Result<judge::SubjectHistory> history = reader->Read("POST /orders");
+  ASSERT_TRUE(history.ok());
+  ASSERT_NE(history->beside, nullptr);
+  for (size_t step = 0; step < 12; ++step) {
+    const auto& request = history->beside->contents[step].request;
+    const Minute minute = kNoon - 10 + static_cast<Minute>(step);
+    EXPECT_EQ(request ? request->count() : 0, step < 10 ? 0 : Stored("a", minute, minute + 1)) << step;
+    EXPECT_EQ(history->beside->watched_s[step] > 0, step >= 10) << step;
+  }
+}
+
+TEST_F(TimelinesTest, HasNothingBesideWhereTheOldVersionEnded) {
+  service_.Run("a", kNoon - 10, kNoon);
+  service_.Run("b", kNoon, kNoon + 3);
+  const Result<TimelineReader> reader = TimelineReader::Open(store_, PlanAfter(120));
+  ASSERT_TRUE(reader.ok());
+  EXPECT_EQ(reader->Read("POST /orders")->beside, nullptr);
+}
+
 TEST_F(TimelinesTest, MergesAllEarlierVersionsBefore) {
   service_.Run("a", kNoon - 20, kNoon - 10);
   service_.Run("b", kNoon - 10, kNoon);

@@ -79,6 +79,28 @@ def test_what_follows_another_change_is_not_this_ones(tmp_path: Path) -> None:
     assert (code, answer["state"], answer["findings"]) == (0, "no_change", [])
 
 
+def earlier(after: float, seed: int = 4) -> dict[str, Any]:
+    """What the version before sees of the first signal beside the new one."""
+    return {**nulls(after=after, seed=seed), "signal": "f1 null", "version": "earlier"}
+
+
+def test_what_the_earlier_version_shows_as_well_is_not_the_changes(tmp_path: Path) -> None:
+    code, (answer,), _ = asked(tmp_path, [nulls(after=0.2), nulls(seed=2), earlier(0.2)])
+    assert (code, answer["state"]) == (1, "suspected")
+    assert answer["findings"][0]["qualifier"] == "environment moved"
+
+
+def test_what_the_earlier_version_does_not_show_is_changed_side_by_side(tmp_path: Path) -> None:
+    code, (answer,), _ = asked(tmp_path, [nulls(after=0.2), nulls(seed=2), earlier(0.01)])
+    assert (code, answer["state"]) == (1, "changed")
+    assert answer["findings"][0]["qualifier"] == "side by side"
+
+
+def test_a_line_of_the_earlier_version_needs_its_signal(tmp_path: Path) -> None:
+    code, _, said = asked(tmp_path, [nulls(seed=2), earlier(0.2)])
+    assert code == 2 and "an earlier version's line follows one of the same signal and kind" in said
+
+
 @pytest.mark.parametrize(
     ("signal", "change_at"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class Scene:
     at: int
     known_changes: list[int] = field(default_factory=list)
     start_unix_s: int = START
+    new_share: Array | None = None  # of the traffic, that the new version has from the change on
 
     def named(self, ending: str) -> list[str]:
         return [name for name in self.signals if name.endswith(ending)]
@@ -170,6 +171,37 @@ def incident_ends(scene: Scene) -> None:
     scene.move(scene.named(" status 5xx")[:2], slice(scene.at - 2 * HOUR, scene.at), 3.5)
 
 
+def slow_roll_out(scene: Scene) -> None:
+    """Two hours from a tenth of the traffic to all of it, while a campaign changes what everybody sends."""
+    scene.move(scene.contents(list(scene.signals))[::3], slice(scene.at, STEPS), 0.6)
+    scene.move(scene.named(" latency"), slice(scene.at, STEPS), 0.2)
+    scene.new_share = np.linspace(0.1, 1, 2 * HOUR)
+
+
+def split(scene: Scene, signal: Signal) -> Signal:
+    """Leaves the new version's part of the signal, and returns the earlier one's beside it."""
+    assert scene.new_share is not None
+    run = slice(scene.at, scene.at + len(scene.new_share))
+
+    def parts(whole: Array) -> tuple[Array, Array]:
+        new = whole.copy()
+        share = np.reshape(scene.new_share, (-1, *[1] * (whole.ndim - 1)))
+        new[run] = scene.maker.random.binomial(whole[run].astype(int), share)
+        return new, whole - new
+
+    earlier = replace(signal, earlier=True)
+    if signal.numerators is not None and signal.weights is not None:
+        others, earlier_others = parts(signal.weights - signal.numerators)
+        signal.numerators, earlier.numerators = parts(signal.numerators)
+        signal.weights, earlier.weights = signal.numerators + others, earlier.numerators + earlier_others
+    elif signal.counts is not None:
+        signal.counts, earlier.counts = parts(signal.counts)
+        signal.weights, earlier.weights = signal.counts.sum(axis=1), earlier.counts.sum(axis=1)
+    elif signal.values is not None:
+        signal.values, earlier.values = parts(signal.values)
+    return earlier
+
+
 def rollback(scene: Scene) -> None:
     """Two hours of a bad version end: back to what was before it."""
     bad = slice(scene.at - 2 * HOUR, scene.at)
@@ -199,6 +231,7 @@ DECOYS: dict[str, Callable[[Scene], None]] = {
     "retry storm of one client": retry_storm,
     "dependency outage 30 min before": outage_before,
     "incident that ends at the deployment": incident_ends,
+    "slow roll-out, both versions alive": slow_roll_out,
     "rollback": rollback,
     "two deployments in one look": two_in_one_look,
 }
@@ -213,8 +246,11 @@ def alarm(judge: Judge, name: str, seed: int, look: str) -> list[str]:
     for key, signal in signals.items():
         if key in truths:
             maker.draw(signal, truths[key])
+    lines = list(signals.values())
+    if scene.new_share is not None:
+        lines += [split(scene, signal) for signal in signals.values()]
     timeline = Timeline(scene.start_unix_s, STEP_S, [START + step * STEP_S for step in scene.known_changes])
-    (answer,) = judge.ask(text_of(timeline, signals.values()), [timeline.time_of(scene.at)], look)
+    (answer,) = judge.ask(text_of(timeline, lines), [timeline.time_of(scene.at)], look)
     if name == "rollback":  # the bad version's end is its doing, and is called better
         return [
             finding["signal"]
