@@ -335,7 +335,12 @@ def test_a_client_that_stops_in_the_middle_of_its_body_is_counted_as_cancelled(
 
 
 DOCUMENT = b'{"customer": {"phone": null}}'
-RAW_DEFLATE = zlib.compressobj(wbits=-15)
+
+
+def raw_deflate(content: bytes) -> bytes:
+    """RFC 1951 without the header of RFC 1950."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(content) + packer.flush()
 
 
 def zstd(content: bytes, says_its_size: bool = True) -> bytes:
@@ -355,7 +360,11 @@ PACKED = [
     ("GZip", gzip.compress(DOCUMENT), "documents"),
     ("x-gzip", gzip.compress(DOCUMENT), "documents"),
     ("deflate", zlib.compress(DOCUMENT), "documents"),
-    ("deflate", RAW_DEFLATE.compress(DOCUMENT) + RAW_DEFLATE.flush(), "compressed"),
+    ("deflate", raw_deflate(DOCUMENT), "documents"),
+    ("deflate", raw_deflate(DOCUMENT)[:-3], "compressed"),
+    ("deflate", raw_deflate(DOCUMENT) + b"x", "compressed"),
+    ("deflate", raw_deflate(b"[" + b" " * (100 << 20) + b"]"), "compressed"),
+    ("deflate", b"no deflate at all", "compressed"),
     ("gzip", gzip.compress(b"not json"), "malformed"),
     ("gzip", gzip.compress(DOCUMENT)[:-9], "compressed"),
     ("gzip", gzip.compress(DOCUMENT) + gzip.compress(DOCUMENT), "compressed"),
