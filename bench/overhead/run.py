@@ -3,6 +3,7 @@
 
     ./dev bench overhead [--rounds N] [--requests N] [--only NAME,…] [--json]     in process
     ./dev bench overhead --http [--rounds N] [--seconds N] …                      through uvicorn, driven by wrk
+    ./dev bench overhead --memory                                                 memory that ours adds
 
 Every variant runs in its own process on the same core. Rounds are interleaved, their order rotates, and what is shown
 is the median over rounds of the difference within a round, so that a machine that slows down does so for all. Only
@@ -24,6 +25,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import application  # noqa: E402
+import memory  # noqa: E402
 import through_uvicorn  # noqa: E402
 import variants  # noqa: E402
 
@@ -179,10 +181,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=3, help="a round, of each route and variant, through uvicorn")
     parser.add_argument("--only", help="these, and what they are compared with")
     parser.add_argument("--http", action="store_true", help="through uvicorn")
+    parser.add_argument("--memory", action="store_true", help="memory that ours adds")
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
-    names = chosen(arguments.only)
-    if arguments.http:
+    names = [] if arguments.memory else chosen(arguments.only)
+    if arguments.memory:
+        result = memory.measure()
+        found = memory.goals(result)
+    elif arguments.http:
         result = through_uvicorn.measure(names, arguments.rounds or 3, arguments.seconds)
         found = through_uvicorn.goals(result)
     else:
@@ -191,7 +197,7 @@ def main() -> int:
     if arguments.json:
         print(json.dumps({"routes": result, "goals": found}))
         return 0
-    (through_uvicorn.show if arguments.http else show)(result)
+    (memory.show if arguments.memory else through_uvicorn.show if arguments.http else show)(result)
     show_goals(found)
     return 0
 

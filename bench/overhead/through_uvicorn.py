@@ -1,4 +1,8 @@
-"""The same variants behind uvicorn, on one core, driven by wrk on another: requests a second, and CPU a request."""
+"""The same variants behind uvicorn, driven by wrk: requests a second, and CPU a request, that of all threads.
+
+wrk keeps to one core; the server goes where the system puts it, as in a service, so that what a variant does on
+another thread shows in its CPU and not in its requests a second as long as a core has time for it.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,12 @@ Report = dict[str, dict[str, dict[str, float]]]  # route → variant → figures
 
 
 class Server:
-    def __init__(self, name: str, core: int) -> None:
+    def __init__(self, name: str) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), "serve", name, str(core), str(self.port)],
+            [sys.executable, str(HERE / "worker.py"), "serve", name, str(self.port)],
             stdout=subprocess.DEVNULL,
         )
         self._wait()
@@ -90,7 +94,7 @@ def measure(names: list[str], rounds: int, seconds: int) -> Report:
         with tempfile.TemporaryDirectory() as folder:
             orders = script(Path(folder))
             for name in names:
-                servers[name] = Server(name, cores[-1])
+                servers[name] = Server(name)
             for number in range(-1, rounds):  # the first warms up
                 turn = number % len(names)
                 for route in application.ROUTES:

@@ -1,7 +1,7 @@
 """One variant in a process of its own.
 
     worker.py drive VARIANT CORE          reads ``route requests`` lines, answers each with what it measured, as JSON
-    worker.py serve VARIANT CORE PORT     serves it through uvicorn until it is told to end
+    worker.py serve VARIANT PORT          serves it through uvicorn until it is told to end
 
 Driving, the clock is the CPU time of the serving thread. The driver never waits for I/O, so on an idle machine it is
 the wall clock, and on a shared one it stays meaningful.
@@ -96,11 +96,11 @@ async def answer(app: variants.ASGIApp, settle: Callable[[], None]) -> dict[str,
 
 
 def main() -> None:
-    mode, name, core = sys.argv[1:4]
+    mode, name, number = sys.argv[1:4]
     variant = variants.load(name)
     app = variant.install(partial(application.build, SEED))
-    os.sched_setaffinity(0, {int(core)})
     if mode == "drive":
+        os.sched_setaffinity(0, {int(number)})
         driven = asyncio.run(answer(app, getattr(variant, "settle", lambda: None)))
         if hasattr(variant, "check"):
             variant.check(driven)
@@ -108,7 +108,7 @@ def main() -> None:
     import uvicorn
 
     uvicorn.run(
-        app, host="127.0.0.1", port=int(sys.argv[4]), loop="uvloop", http="httptools", log_level="error",
+        app, host="127.0.0.1", port=int(number), loop="uvloop", http="httptools", log_level="error",
         access_log=False,
     )  # fmt: skip
 
