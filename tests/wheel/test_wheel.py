@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from test_user_pages import run_page
+from test_user_pages import BLOCK, PAGES, run_page
 
 from relay import Relay, subjects
 from support import free_port, wait_for_port
@@ -183,6 +183,45 @@ def test_installed_into_an_empty_environment_it_serves(version: str, installer: 
         page = ask(server, "GET", "/")[1].decode()
         (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', page)
         assert ask(server, "GET", script)[0] == 200
+
+
+def test_the_dockerfile_of_the_page_makes_an_image_that_serves(tmp_path: Path) -> None:
+    """Instruction by instruction, in an empty environment in place of the base image: none can be had here."""
+    page = (PAGES / "install.md").read_text()
+    blocks = {file or language: body for language, file, body in reversed(BLOCK.findall(page))}
+    home, service = tmp_path / "environment", tmp_path / "service"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("FIELDMARK_", "PYTHON"))}
+    programs = f"{home / 'bin'}:/usr/bin:/bin"
+    command: list[str] = []
+    for line in blocks["dockerfile"].splitlines():
+        instruction, _, rest = line.partition(" ")
+        if instruction == "FROM":
+            version = re.fullmatch(r"python:(3\.\d+)-slim-bookworm", rest)
+            assert version is not None
+            if version[1] not in PYTHONS:
+                pytest.skip(f"no CPython {version[1]} on this machine")
+            run([PYTHONS[version[1]], "-m", "venv", str(home)], environ)
+            environ["PATH"] = programs
+        elif instruction == "COPY" and rest == "dist /wheels":
+            shutil.copytree(WHEELS[0].parent, tmp_path / "wheels")
+        elif instruction == "COPY" and rest == "app.py .":
+            (service / "app.py").write_text(blocks["app.py"])
+        elif instruction == "RUN":
+            run(["sh", "-euc", rest.replace("/wheels", str(tmp_path / "wheels"))], environ)
+        elif instruction == "WORKDIR":
+            service.mkdir()
+        else:
+            assert instruction == "CMD", line
+            command = json.loads(rest)
+    assert not any((folder / ".git").exists() for folder in service.parents)
+    server, app = free_port(), free_port()
+    serve = [str(home / "bin" / "fieldmark"), "serve", "--data", str(tmp_path / "data"), "--port", str(server)]
+    with started(serve, environ, tmp_path, server), closing(Relay(server)) as relay:
+        environ["FIELDMARK_URL"] = relay.url
+        with started([str(home / "bin" / command[0]), *command[1:], "--port", str(app)], environ, service, app):
+            assert ask(app, "GET", "/openapi.json")[0] == 200
+        (batch, *_) = relay.applied["orders"]
+    assert re.fullmatch(r"code:[0-9a-f]{8}", batch["version"])
 
 
 def test_the_page_on_installing_installs(tmp_path: Path) -> None:
