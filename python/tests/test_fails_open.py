@@ -326,6 +326,20 @@ def faults() -> int:
 # ------------------------------------------------------------------ what must hold
 
 
+@pytest.fixture
+def ask(switch: Switch, collector: Collector, service: str) -> Callable[[], None]:
+    """Asks a watched application for everything, in process and through uvicorn: each answer must be that of the
+    unwatched one, which was asked before anything is broken."""
+    expected = expected_in_process(), expected_answers(switch)
+
+    def ask() -> None:
+        app = watched(collector, service)
+        assert in_process(app) == expected[0]
+        assert switch.answers(app) == expected[1]
+
+    return ask
+
+
 def test_the_exchanges_use_every_seam_there_is() -> None:
     """One that is new must be used by them too: what is not used is not shown to fail open."""
     unused = {name for name, threads in threads_of_seams().items() if not threads}
@@ -335,21 +349,12 @@ def test_the_exchanges_use_every_seam_there_is() -> None:
 @pytest.mark.parametrize("how", ["raises", "returns nothing", "returns garbage"])
 @pytest.mark.parametrize("seam", SEAMS, ids=[seam.name for seam in SEAMS])
 def test_a_broken_seam_changes_no_answer(
-    seam: Seam,
-    how: str,
-    switch: Switch,
-    collector: Collector,
-    service: str,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    seam: Seam, how: str, ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = expected_in_process(), expected_answers(switch)
     uses = Uses()
     with monkeypatch.context() as patch:
         patch.setattr(seam.owner, seam.attribute, broken(seam, how, uses))
-        app = watched(collector, service)
-        assert in_process(app) == expected[0]
-        assert switch.answers(app) == expected[1]
+        ask()
         if seam.attribute == "count_dropped":
             fail_of_our_own()
         if seam.attribute in ("stop", "close"):
@@ -367,20 +372,12 @@ def test_a_broken_seam_changes_no_answer(
 
 @pytest.mark.parametrize("how", ["raises", "returns nothing", "returns garbage"])
 def test_with_everything_broken_no_answer_changes(
-    how: str,
-    switch: Switch,
-    collector: Collector,
-    service: str,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    how: str, ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = expected_in_process(), expected_answers(switch)
     with monkeypatch.context() as patch:
         for seam in SEAMS:
             patch.setattr(seam.owner, seam.attribute, broken(seam, how, Uses()))
-        app = watched(collector, service)
-        assert in_process(app) == expected[0]
-        assert switch.answers(app) == expected[1]
+        ask()
         agent.stop_all()
     assert faults() > 0
     assert len(warnings_of(caplog)) == 1
