@@ -239,6 +239,9 @@ struct Recorder::State {
       case BodyState::kNotCaptured:
         summary.not_captured += times;
         return;
+      case BodyState::kNotSampled:
+        summary.not_sampled += times;
+        return;
       case BodyState::kCaptured:
         break;
     }

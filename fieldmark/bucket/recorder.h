@@ -23,6 +23,7 @@ enum class BodyState : uint8_t {
   kNotJson = 2,
   kCompressed = 3,
   kNotCaptured = 4,  // streamed past the limit, cut off, or no memory to read it
+  kNotSampled = 5,   // left out by the user's sampling
 };
 
 struct Body {

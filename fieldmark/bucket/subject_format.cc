@@ -22,6 +22,7 @@ enum Section : uint64_t {
   kFirstOptional = 64,
   kViolations = 64,
   kTraces = 65,
+  kNotSampled = 66,
 };
 
 // Memory of a decoded thing, from above: a node of a std::map with its key's text, and 8 bytes for each
@@ -317,12 +318,14 @@ bool HasSection(const SubjectSummary& subject, Family family, Section section) {
       return counts && !subject.violations.empty();
     case kTraces:
       return counts && subject.request && HasTraces(*subject.request);
+    case kNotSampled:
+      return counts && subject.body && subject.body->not_sampled > 0;
     default:
       return false;
   }
 }
 
-constexpr std::array kSections = {kRequest, kBody, kWatch, kRun, kEvents, kViolations, kTraces};
+constexpr std::array kSections = {kRequest, kBody, kWatch, kRun, kEvents, kViolations, kTraces, kNotSampled};
 
 void EncodeSection(const SubjectSummary& subject, Family family, Section section, ByteWriter& out,
                    uint8_t version) {
@@ -341,6 +344,8 @@ void EncodeSection(const SubjectSummary& subject, Family family, Section section
       return EncodeViolations(subject.violations, out);
     case kTraces:
       return EncodeTraces(*subject.request, out);
+    case kNotSampled:
+      return out.Varint(subject.body->not_sampled);
     default:
       return;
   }
@@ -370,6 +375,10 @@ void DecodeSection(Source source, Family family, uint8_t version, uint64_t secti
     case kTraces:
       if (!subject.request) return in.Fail();
       DecodeTraces(source, *subject.request);
+      break;
+    case kNotSampled:
+      if (!subject.body) return in.Fail();
+      subject.body->not_sampled = in.Varint();
       break;
     default:
       if (section < kFirstOptional) in.Fail();
@@ -409,6 +418,11 @@ void EncodeSubject(const BodySummary& body, Family family, ByteWriter& out) {
   ByteWriter encoded;
   EncodeBody(body, family, encoded, kSubjectVersion);
   out.Varint(kBody);
+  out.String(encoded.bytes());
+  if (family != Family::kCounts || body.not_sampled == 0) return;
+  encoded.Clear();
+  encoded.Varint(body.not_sampled);
+  out.Varint(kNotSampled);
   out.String(encoded.bytes());
 }
 

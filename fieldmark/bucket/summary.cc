@@ -89,6 +89,7 @@ void BodySummary::Merge(const BodySummary& other) {
   Count(not_json, other.not_json);
   Count(compressed, other.compressed);
   Count(not_captured, other.not_captured);
+  Count(not_sampled, other.not_sampled);
   profile::MergeFields(fields, other.fields);
   hash_key_id = JoinedKeys(hash_key_id, other.hash_key_id);
   if (hash_key_id == kMixedKeys) profile::DropHashed(fields);

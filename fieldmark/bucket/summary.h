@@ -46,6 +46,7 @@ struct BodySummary {
   uint64_t not_json = 0;                                    // another content type
   uint64_t compressed = 0;                                  // not profiled: compressed
   uint64_t not_captured = 0;                                // streamed past the limit, or cut off
+  uint64_t not_sampled = 0;                                 // left out by the user's sampling
   // Hashed family: the key that the fields' hashes were made under; 0 where nothing is hashed, or where who
   // wrote it did not say (version 1), which merges with any. Hashes under two keys do not compare: merging
   // them leaves none, and kMixedKeys from then on.

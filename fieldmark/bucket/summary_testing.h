@@ -141,6 +141,7 @@ inline BodySummary RandomBody(Random& random) {
   body.not_json = Below(random, 2);
   body.compressed = Below(random, 2);
   body.not_captured = Below(random, 2);
+  body.not_sampled = Below(random, 2);
   body.fields = RandomFields(random);
   body.SetHashKeyId(Chance(random, 80) ? 7 : Below(random, 3));
   return body;

@@ -97,6 +97,31 @@ TEST(Declarations, WhatIsDeclaredAndNeverSeenIsNotThere) {
   EXPECT_EQ(fields.size(), 2u);
 }
 
+TEST(Declarations, WhatIsDroppedIsPassedOverWithAllBelowIt) {
+  Profiler profiler({}, kKey,
+                    Declared({{"a.b", FieldKind::kDropped},
+                              {"a.b.c", FieldKind::kRevealed},
+                              {"list[]", FieldKind::kDropped},
+                              {"map.{}", FieldKind::kDropped},
+                              {"d", FieldKind::kRevealed},
+                              {"d", FieldKind::kDropped}}));
+  const std::string uuid = "3f1f8e5c-7d55-4f6e-9d7c-0123456789ab";
+  const std::string body =
+      R"({"d":1,"a":{"x":1,"b":{"c":[1,{"e":2}]},"y":2,"b":3},"list":[1,{"z":2}],"map":{")" + uuid +
+      R"(":1},"d":2})";
+  const Fields fields = Profiled(profiler, {body, body});
+  std::set<std::string> paths;
+  for (const auto& [path, field] : fields) {
+    paths.insert(path);
+    EXPECT_EQ(field.counts.cut, 0u) << path;
+    EXPECT_EQ(field.counts.documents, 2u) << path;
+  }
+  EXPECT_EQ(paths, (std::set<std::string>{"", "a", "a.x", "a.y", "list", "map"}));
+  EXPECT_EQ(fields.at("").counts.folded + fields.at("a").counts.folded, 0u);
+  EXPECT_EQ(fields.at("map").counts.folded, 2u);
+  EXPECT_FALSE(fields.at("list").array_items.empty());
+}
+
 std::map<std::string, uint64_t> Shown(const FieldSummary& field) {
   std::map<std::string, uint64_t> shown;
   for (const RevealedValue& value : RevealedOf(field)) {

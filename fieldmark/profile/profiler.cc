@@ -129,6 +129,10 @@ const uint64_t* Skip(const json::Document& document, const uint64_t* at) {
   }
 }
 
+bool IsDropped(const DeclaredField* declared) {
+  return declared != nullptr && declared->kind == FieldKind::kDropped;
+}
+
 // Exact below 2^24, far beyond what a body may hold.
 uint64_t MembersOf(uint64_t open) { return open >> 32 & json::kMembersMax; }
 
@@ -155,7 +159,7 @@ struct Profiler::State {
   Node* Member(Container& container, std::string_view name);
   Node* UnexpectedMember(Container& container, std::string_view name);
   Node* Named(Node& parent, std::string_view name);
-  Node* Unnamed(Container& container);
+  Node* Unnamed(Container& container, std::string_view name);
 
   Node* NewNode(Node* parent, std::string path, const DeclaredField* declared);
   Node* Item(Node& parent);
@@ -333,7 +337,7 @@ inline Node* Profiler::State::Member(Container& container, std::string_view name
   Node* node = container.expected;
   if (node == nullptr || !IsNameOf(*node, name)) {
     node = UnexpectedMember(container, name);
-    if (node == nullptr) return Unnamed(container);
+    if (node == nullptr) return Unnamed(container, name);
   }
   container.last = node;
   container.expected = node->follower;
@@ -383,7 +387,9 @@ const uint64_t* Profiler::State::Open(const json::Document& document, const uint
   }
   if (members == 0) return at + 2;
   if (depth == limits.depth_max || (!is_object && expected == nullptr)) {
-    node.summary.counts.cut += members * times;
+    const bool dropped =
+        !is_object && IsDropped(node.declared == nullptr ? nullptr : node.declared->item.get());
+    if (!dropped) node.summary.counts.cut += members * times;
     return json::AfterClose(document, *at);
   }
   // In place: a copy would wait for each of its words to be written.
@@ -419,6 +425,7 @@ Node* Profiler::State::Named(Node& parent, std::string_view name) {
     if (node->name_hash == hash && node->parent == &parent && IsNameOf(*node, name)) return node;
   }
   const DeclaredField* declared = parent.declared == nullptr ? nullptr : parent.declared->Member(name);
+  if (IsDropped(declared)) return nullptr;
   // What is declared takes the room that is kept, everything else leaves it.
   const size_t kept = declared != nullptr ? 0 : names_reserved;
   const size_t kept_here = declared != nullptr ? 0 : parent.reserved;
@@ -446,12 +453,15 @@ Node* Profiler::State::Named(Node& parent, std::string_view name) {
   return node;
 }
 
-Node* Profiler::State::Unnamed(Container& container) {
+// A key without a name of its own; or one that is dropped, which never has one.
+Node* Profiler::State::Unnamed(Container& container, std::string_view name) {
   Node& parent = *container.node;
+  if (parent.declared != nullptr && IsDropped(parent.declared->Member(name))) return nullptr;
   if (!container.folded) parent.summary.counts.folded += times;
   container.folded = true;
   Node* node = parent.residual != nullptr ? parent.residual : Residual(parent);
-  if (node == nullptr) parent.summary.counts.cut += times;
+  const bool dropped = parent.declared != nullptr && IsDropped(parent.declared->residual.get());
+  if (node == nullptr && !dropped) parent.summary.counts.cut += times;
   return node;
 }
 
@@ -466,6 +476,7 @@ Node* Profiler::State::Residual(Node& parent) {
 }
 
 Node* Profiler::State::StructuralChild(Node& parent, std::string path, const DeclaredField* declared) {
+  if (IsDropped(declared)) return nullptr;
   const size_t kept = declared != nullptr ? 0 : structural_reserved;
   if (structural + kept >= limits.fields_max || room() < Room::kHashes) return nullptr;
   if (declared != nullptr) --structural_reserved;

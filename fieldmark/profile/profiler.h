@@ -4,6 +4,8 @@
 // first, then first come, within Limits); a key without one is recorded in its parent's residual child, and
 // the parent counts the object in `folded`. Names stay for the profiler's life; Take() empties the summaries.
 //
+// A field that is declared as dropped is passed over: neither it nor what is below it is named or counted.
+//
 // Of a key that an object holds twice the first value is profiled, further ones are counted; among keys
 // without a name nothing is remembered, and each counts as a value. Items and residual children take no name,
 // and there are at most fields_max of them; for want of one, and below depth_max, values are counted in

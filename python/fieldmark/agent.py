@@ -36,7 +36,8 @@ class Agent:
 
     def begin(self) -> None:
         """Empty, as in a process that just started: what a parent recorded is the parent's to send."""
-        self.recorder = _core.Recorder(self._settings.hash_key, reveal=self._settings.reveal)
+        settings = self._settings
+        self.recorder = _core.Recorder(settings.hash_key, settings.reveal, settings.drop, settings.sample)
         self._faults = Faults()
         self.started = False
         self.exit_seconds_left = FLUSH_SECONDS_MAX

@@ -32,13 +32,14 @@ class FieldmarkMiddleware:
     """Watches an application: ``app.add_middleware(FieldmarkMiddleware)``.
 
     Arguments win over ``FIELDMARK_URL``, ``_TOKEN``, ``_SERVICE``, ``_ENVIRONMENT``, ``_VERSION``, ``_HASH_KEY``,
-    ``_DISABLED``, ``_BODIES``, ``_INCLUDE``, ``_EXCLUDE`` and ``_REVEAL``. Settings that cannot be meant are logged and
-    switch Fieldmark off; they never stop the application.
+    ``_DISABLED``, ``_BODIES``, ``_INCLUDE``, ``_EXCLUDE``, ``_REVEAL``, ``_DROP`` and ``_SAMPLE``. Settings that
+    cannot be meant are logged and switch Fieldmark off; they never stop the application.
 
     bodies: False counts the sizes of bodies alone. include, exclude: routes like ``/health`` or ``GET /internal/*``;
     what is left out is not counted at all. reveal: fields whose values may be sent and shown as they are, written as
     findings name them, ``customer.country`` in every body or ``POST /orders request customer.country`` in one; of all
-    others no value leaves the process.
+    others no value leaves the process. drop: fields, written likewise, that are not recorded at all, nor what is below
+    them. sample: the share of requests whose bodies are profiled, 0 to 1; all requests are counted.
     """
 
     def __init__(self, app: ASGIApp, **settings: Unpack[Arguments]) -> None:

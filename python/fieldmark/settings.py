@@ -21,7 +21,7 @@ NAME_BYTES_MAX = 200  # of a service, an environment or a version, in UTF-8, as 
 
 # A field as findings name it (the recorder reads the same): a path, perhaps behind the bodies that it is of.
 _STEP = r"""(?:\{\}|"(?:[^"\\]|\\.)*"|[^.\[\]{}"\x00-\x20\x7f]+)(?:\[\])*"""
-_REVEALED = re.compile(rf"(?:.+ (?:request|response (?:[1-5]xx|none|other)) )?(?:{_STEP}|(?:\[\])+)(?:\.{_STEP})*")
+_LISTED = re.compile(rf"(?:.+ (?:request|response (?:[1-5]xx|none|other)) )?(?:{_STEP}|(?:\[\])+)(?:\.{_STEP})*")
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -44,6 +44,8 @@ class Settings:
     include: tuple[str, ...] = ()  # routes, see filters.py; none: all
     exclude: tuple[str, ...] = ()
     reveal: tuple[str, ...] = ()  # fields whose values may leave the process
+    drop: tuple[str, ...] = ()  # fields that are not recorded
+    sample: float = 1.0  # share of requests whose bodies are profiled; all are counted
 
 
 class Arguments(TypedDict, total=False):
@@ -60,6 +62,8 @@ class Arguments(TypedDict, total=False):
     include: str | Iterable[str] | None
     exclude: str | Iterable[str] | None
     reveal: str | Iterable[str] | None
+    drop: str | Iterable[str] | None
+    sample: float | str | None
 
 
 NAMES = tuple(Arguments.__annotations__)
@@ -96,7 +100,9 @@ def resolve(environ: Mapping[str, str], **arguments: Unpack[Arguments]) -> Setti
         bodies=flag("bodies", "yes"),
         include=_routes("INCLUDE", given("include")),
         exclude=_routes("EXCLUDE", given("exclude")),
-        reveal=_reveal(given("reveal")),
+        reveal=_fields("reveal", given("reveal")),
+        drop=_fields("drop", given("drop")),
+        sample=_share(given("sample")),
     )
 
 
@@ -193,19 +199,32 @@ def _routes(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
     return found
 
 
-def _reveal(value: str | Iterable[str]) -> tuple[str, ...]:
+def _fields(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
     """Of a text, the fields between commas."""
     listed = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     if not all(isinstance(field, str) for field in listed):
-        raise SettingsError("reading settings: reveal= is no list of fields; write it like ['order.status']")
+        raise SettingsError(f"reading settings: {name}= is no list of fields; write it like ['order.status']")
     found = tuple(field.strip() for field in listed if field.strip())
     for path in found:
-        if not _REVEALED.fullmatch(path):
+        if not _LISTED.fullmatch(path):
             raise SettingsError(
-                f"reading settings: FIELDMARK_REVEAL (or reveal=): '{path}' names no field; write it as findings do, "
+                f"reading settings: {variable(name)} (or {name}=): '{path}' names no field; write it as findings do, "
                 "like customer.country or POST /orders request customer.country"
             )
     return found
+
+
+def _share(value: float | str) -> float:
+    """Of requests. Nothing written is all of them."""
+    try:
+        share = 1.0 if isinstance(value, str) and not value.strip() else float(value)
+    except (TypeError, ValueError):
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingsError(
+            "reading settings: FIELDMARK_SAMPLE (or sample=) is no share; write 1 for all, 0.1 for a tenth"
+        )
+    return share
 
 
 def _flag(name: str, value: str) -> bool:

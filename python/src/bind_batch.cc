@@ -79,6 +79,7 @@ nb::dict BodyToDict(const BodySummary& body) {
   out["not_json"] = body.not_json;
   out["compressed"] = body.compressed;
   out["not_captured"] = body.not_captured;
+  out["not_sampled"] = body.not_sampled;
   out["fields"] = fields;
   return out;
 }

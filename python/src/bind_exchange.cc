@@ -46,6 +46,7 @@ struct Exchange {
   bool cancelled;
   bool request_complete;
   bool response_complete;
+  bool is_sampled;
 };
 
 PyObject* cancelled_error;
@@ -114,7 +115,7 @@ bool LookAtPiece(Exchange* exchange, PassingBody& body, PyObject* message, PyObj
   if (!body.begun) {
     const Owned bodies(PyObject_GetAttr(exchange->agent, names.agent_bodies));
     if (!bodies) return false;
-    body.Begin(PyObject_IsTrue(bodies.get()) == 1, headers);
+    body.Begin(PyObject_IsTrue(bodies.get()) == 1, exchange->is_sampled, headers);
   }
   return body.Add(chunk.get(), *exchange->recorder);
 }
@@ -174,7 +175,8 @@ bool LookAtSent(Exchange* exchange, PyObject* message, bool& is_last) {
     is_last = true;
     const Owned bodies(PyObject_GetAttr(exchange->agent, names.agent_bodies));
     if (!bodies) return false;
-    exchange->response.Begin(PyObject_IsTrue(bodies.get()) == 1, exchange->response_headers);
+    exchange->response.Begin(PyObject_IsTrue(bodies.get()) == 1, exchange->is_sampled,
+                             exchange->response_headers);
     exchange->response.Skip(*exchange->recorder);
   }
   return true;
@@ -348,6 +350,7 @@ PyObject* New(PyTypeObject* type, PyObject* arguments, PyObject*) {
   exchange->started_ns = MonotonicNs();
   exchange->recorder = nanobind::inst_ptr<Recorder>(handle);
   exchange->recorder_object = recorder.release();
+  exchange->is_sampled = exchange->recorder->IsSampled();
   exchange->agent = Py_NewRef(agent);
   exchange->scope = Py_NewRef(scope);
   exchange->receive = Py_NewRef(receive);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bind.h"
-#include "fieldmark/bucket/reveal.h"
+#include "fieldmark/bucket/listed_fields.h"
 #include "python/worker/zstd_body.h"
 #include "recorder.h"
 
@@ -24,19 +24,13 @@ namespace {
 using bucket::Body;
 using bucket::BodyState;
 
-using bucket::Reveal;
-
-std::vector<Reveal> RevealsOf(const std::vector<std::string>& texts) {
-  return OrRaise(bucket::RevealsOf(texts));
-}
-
 HashKey Key(std::string_view hex) { return OrRaise(HashKey::FromHex(hex)); }
 
 // Needs the GIL; `bytes` must outlive the result.
 Body BodyOf(uint8_t state, const nb::bytes& bytes, uint64_t wire_bytes) {
-  if (state > static_cast<uint8_t>(BodyState::kNotCaptured)) {
+  if (state > static_cast<uint8_t>(BodyState::kNotSampled)) {
     Raise({ErrorCode::kInvalidArgument,
-           "recording a request: a body's state is 0 to 4, not " + std::to_string(state)});
+           "recording a request: a body's state is 0 to 5, not " + std::to_string(state)});
   }
   return {static_cast<BodyState>(state), View(bytes), wire_bytes};
 }
@@ -105,13 +99,14 @@ void BindRecorder(nb::module_& module) {
   nb::class_<Recorder>(module, "Recorder")
       .def(
           "__init__",
-          [](Recorder* self, std::optional<std::string_view> hash_key,
-             const std::vector<std::string>& reveal) {
+          [](Recorder* self, std::optional<std::string_view> hash_key, const std::vector<std::string>& reveal,
+             const std::vector<std::string>& drop, double sample) {
             std::optional<HashKey> key;
             if (hash_key) key = Key(*hash_key);
-            new (self) Recorder(key, RevealsOf(reveal));
+            new (self) Recorder(key, OrRaise(bucket::ListedFieldsOf(reveal, drop)), sample);
           },
-          "hash_key"_a = nb::none(), "reveal"_a = std::vector<std::string>())
+          "hash_key"_a = nb::none(), "reveal"_a = std::vector<std::string>(),
+          "drop"_a = std::vector<std::string>(), "sample"_a = 1.0)
       .def("record", &Record, "route"_a, "status"_a, "ended_unix_ms"_a, "first_byte_ms"_a = -1.0,
            "last_byte_ms"_a = -1.0, "app_return_ms"_a = -1.0, "cancelled"_a = false, "exception"_a = "",
            "request_state"_a = 0, "request"_a = none, "request_wire_bytes"_a = 0, "response_state"_a = 0,

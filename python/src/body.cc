@@ -58,7 +58,7 @@ BodyHeaders HeadersOf(PyObject* headers) {
 
 }  // namespace
 
-void PassingBody::Begin(bool wanted, PyObject* headers) {
+void PassingBody::Begin(bool wanted, bool sampled, PyObject* headers) {
   begun = true;
   if (!wanted) return;
   const BodyHeaders found = HeadersOf(headers);
@@ -69,6 +69,7 @@ void PassingBody::Begin(bool wanted, PyObject* headers) {
   } else {
     const bool readable = coding != Coding::kNone || encoding.empty() || IsIgnoringCase(encoding, "identity");
     state = readable ? BodyState::kCaptured : BodyState::kCompressed;
+    if (readable && !sampled) state = BodyState::kNotSampled;
   }
 }
 

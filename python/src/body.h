@@ -25,8 +25,8 @@ struct PassingBody {
   PyObject* rest;           // a list of the bytes that follow, or null
 
   // Decides by the headers, a list or tuple of pairs or null, what is to become of the body; nothing when
-  // bodies are not `wanted`.
-  void Begin(bool wanted, PyObject* headers);
+  // bodies are not `wanted`; sizes alone when the request is not `sampled`.
+  void Begin(bool wanted, bool sampled, PyObject* headers);
   // False with an exception when it failed; the piece is then counted and not kept.
   bool Add(PyObject* chunk, worker::WorkerRecorder& recorder);
   // Not to be profiled after all.

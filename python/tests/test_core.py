@@ -102,7 +102,7 @@ def test_an_outbox_keeps_a_batch_byte_for_byte_until_it_is_answered() -> None:
         (lambda: _core.Recorder().set_hash_key("x" * 32), ValueError, "hash key"),
         (lambda: _core.Outbox("a", "b", "c", b"15 bytes, no more"[:15]), ValueError, "16 bytes"),
         (lambda: outbox(source="dead"), ValueError, "live"),
-        (lambda: _core.Recorder().record("GET /", 200, NOW, request_state=5), ValueError, "state"),
+        (lambda: _core.Recorder().record("GET /", 200, NOW, request_state=6), ValueError, "state"),
         (lambda: _core.Recorder().record("GET /", 70_000, NOW), TypeError, "incompatible"),
         (
             lambda: _core.Recorder().record("GET /", 200, NOW, request_state=1, request=bytearray(b"{}")),

@@ -254,6 +254,51 @@ def test_values_leave_only_of_the_fields_that_are_revealed(
         assert planted not in caplog.text
 
 
+def test_fields_that_are_dropped_are_not_recorded_nor_what_is_below_them(collector: Collector, service: str) -> None:
+    drop = ["customer.name", "POST /orders request items"]
+    app = watched(shop(), collector, service, drop=drop, reveal=["customer.name", "items[].sku"])
+    order = {"customer": {"name": "Ada", "phone": None}, "items": [{"sku": "A-1"}]}
+    with serving(app) as url:
+        httpx.post(f"{url}/orders", json=order)
+    collector.wait_until(lambda c: c.requests("POST /orders") == {200: 1})
+    paths = {
+        subject: set(summary["body"]["fields"])
+        for subject, summary in collector.subjects().items()
+        if "body" in summary
+    }
+    sent = {"", "customer", "customer.phone"}
+    assert paths["POST /orders request"] == sent
+    assert paths["POST /orders response 2xx"] >= {*sent, "items", "items[]", "items[].sku"}
+    assert "customer.name" not in paths["POST /orders response 2xx"]
+    assert not any(b"Ada" in batch for batch in collector.attempts)
+
+
+def test_of_a_sample_all_requests_are_counted_and_the_share_of_their_bodies_profiled(
+    collector: Collector, service: str
+) -> None:
+    requests = 400
+    app = watched(shop(), collector, service, sample=0.25)
+    with serving(app) as url, httpx.Client() as client:
+        for _ in range(requests):
+            client.post(f"{url}/orders", json={"customer": {"name": "Ada"}, "items": []})
+    collector.wait_until(lambda c: c.requests("POST /orders") == {200: requests})
+    received, sent = collector.body("POST /orders request"), collector.body("POST /orders response 2xx")
+    assert received["documents"] + received["not_sampled"] == requests
+    assert sent["documents"] == received["documents"]  # both bodies of a request, or none
+    assert received["fields"]["customer.name"]["strings"] == received["documents"]
+    assert 60 < received["documents"] < 140  # of 400, a quarter, within five standard deviations
+
+
+@pytest.mark.parametrize(("sample", "profiled"), [(0, 0), (1, 1)])
+def test_a_sample_may_be_none_or_all(sample: float, profiled: int, collector: Collector, service: str) -> None:
+    app = watched(shop(), collector, service, sample=sample)
+    with serving(app) as url:
+        httpx.post(f"{url}/orders", json={"customer": {"name": "Ada"}, "items": []})
+    collector.wait_until(lambda c: c.requests("POST /orders") == {200: 1})
+    received = collector.body("POST /orders request")
+    assert (received["documents"], received["not_sampled"]) == (profiled, 1 - profiled)
+
+
 def test_a_client_that_leaves_is_counted_as_cancelled(collector: Collector, service: str) -> None:
     reached = asyncio.Event()
     app = FastAPI()

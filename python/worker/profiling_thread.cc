@@ -35,10 +35,10 @@ std::thread QuietThread(Function run) {
 
 }  // namespace
 
-ProfilingThread::ProfilingThread(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals,
+ProfilingThread::ProfilingThread(std::optional<HashKey> key, const std::vector<bucket::ListedField>& fields,
                                  std::shared_ptr<MemoryAccount> account)
     : recorder_(Limits{}, key, std::move(account)) {
-  bucket::Declare(reveals, recorder_);
+  bucket::Declare(fields, recorder_);
 }
 
 ProfilingThread::~ProfilingThread() { Close(std::chrono::milliseconds(0)); }

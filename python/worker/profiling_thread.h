@@ -17,8 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "fieldmark/bucket/listed_fields.h"
 #include "fieldmark/bucket/recorder.h"
-#include "fieldmark/bucket/reveal.h"
 #include "python/worker/copied_bodies.h"
 
 namespace fieldmark::worker {
@@ -51,8 +51,8 @@ struct KeptBody {
 
 class ProfilingThread {
  public:
-  // `reveals`: the fields whose values may leave. `account`: see Recorder.
-  explicit ProfilingThread(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals = {},
+  // `fields`: as the user lists them. `account`: see Recorder.
+  explicit ProfilingThread(std::optional<HashKey> key, const std::vector<bucket::ListedField>& fields = {},
                            std::shared_ptr<MemoryAccount> account = nullptr);
   // Ends the thread as Close does without waiting.
   ~ProfilingThread();

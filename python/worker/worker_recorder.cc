@@ -21,13 +21,15 @@ std::atomic<int> forks = 0;
 
 }  // namespace
 
-WorkerRecorder::WorkerRecorder(std::optional<HashKey> key, const std::vector<bucket::Reveal>& reveals)
+WorkerRecorder::WorkerRecorder(std::optional<HashKey> key, const std::vector<bucket::ListedField>& fields,
+                               double sample_ratio)
     : account_(std::make_shared<MemoryAccount>(Limits{}.memory_bytes_max)),
       idle_(std::make_unique<Recorder>(Limits{}, key, account_)),
       active_(std::make_unique<Recorder>(Limits{}, key, account_)),
-      beside_(std::make_unique<ProfilingThread>(key, reveals, account_)),
+      beside_(std::make_unique<ProfilingThread>(key, fields, account_)),
+      sample_ratio_(sample_ratio),
       made_after_forks_(forks.load(std::memory_order_relaxed)) {
-  for (Recorder* recorder : {idle_.get(), active_.get()}) bucket::Declare(reveals, *recorder);
+  for (Recorder* recorder : {idle_.get(), active_.get()}) bucket::Declare(fields, *recorder);
 }
 
 WorkerRecorder::~WorkerRecorder() {
@@ -76,6 +78,15 @@ void WorkerRecorder::RecordBody(std::string_view route, std::optional<uint16_t> 
                         .body = body};
   if (!is_inherited() && beside_->Take(alone)) return;
   Record([&](Recorder& recorder) { recorder.RecordBody(alone); });
+}
+
+bool WorkerRecorder::IsSampled() {
+  if (sample_ratio_ >= 1) return true;
+  // splitmix64: a random number of a running one, that no rhythm of requests follows.
+  uint64_t bits = asked_for_samples_.fetch_add(0x9E37'79B9'7F4A'7C15, std::memory_order_relaxed);
+  bits = (bits ^ bits >> 30) * 0xBF58'476D'1CE4'E5B9;
+  bits = (bits ^ bits >> 27) * 0x94D0'49BB'1331'11EB;
+  return static_cast<double>((bits ^ bits >> 31) >> 11) * 0x1p-53 < sample_ratio_;
 }
 
 bool WorkerRecorder::is_inherited() const {

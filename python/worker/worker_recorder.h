@@ -15,8 +15,8 @@
 #include <optional>
 #include <vector>
 
+#include "fieldmark/bucket/listed_fields.h"
 #include "fieldmark/bucket/recorder.h"
-#include "fieldmark/bucket/reveal.h"
 #include "python/worker/profiling_thread.h"
 
 namespace fieldmark::worker {
@@ -31,9 +31,9 @@ inline constexpr std::chrono::milliseconds kDrainWaitMax{200};
 
 class WorkerRecorder {
  public:
-  // `reveals`: the fields whose values may leave.
+  // `fields`: as the user lists them. `sample_ratio`: of requests whose bodies are profiled, 0 to 1.
   explicit WorkerRecorder(std::optional<HashKey> key = std::nullopt,
-                          const std::vector<bucket::Reveal>& reveals = {});
+                          const std::vector<bucket::ListedField>& fields = {}, double sample_ratio = 1);
   // In a child of the process that made it everything is left as it is, not even freed: threads of the parent
   // may have been at work on it.
   ~WorkerRecorder();
@@ -49,6 +49,8 @@ class WorkerRecorder {
   // those that `kept` holds, of which the event says nothing but their sizes; where that is not possible they
   // count as not captured, and stay in the list.
   void RecordRequest(const bucket::RequestEvent& event, std::list<KeptBody>& kept);
+  // Whether the bodies of the next request are to be profiled, at random.
+  bool IsSampled();
   // Waits, so long at the most, until the bodies beside are recorded.
   void Settle(std::chrono::milliseconds wait_max) { beside_->Settle(wait_max); }
   // As at the end of a process: settles, counts the rest as not captured, and records nothing beside from now
@@ -92,6 +94,8 @@ class WorkerRecorder {
   std::unique_ptr<bucket::Recorder> active_;
   std::unique_ptr<ProfilingThread> beside_;
   std::atomic<size_t> held_bytes_ = 0;
+  const double sample_ratio_;
+  std::atomic<uint64_t> asked_for_samples_ = 0;
   const int made_after_forks_;
 };
 
