@@ -54,6 +54,12 @@ void PrintAnswers(const json::object& status) {
   Print(Aligned(rows, "  "));
   const json::value* verdict = status.if_contains("verdict");
   if (verdict != nullptr && verdict->is_object()) PrintNewErrors(verdict->get_object());
+  const json::value* notices = status.if_contains("notices");
+  if (notices == nullptr || !notices->is_array() || notices->get_array().empty()) return;
+  Print("\n");
+  for (const json::value& notice : notices->get_array()) {
+    if (notice.is_string()) Print("  ! " + Printable(std::string(notice.get_string())) + "\n");
+  }
 }
 
 void PrintServices(const json::array& services) {

@@ -14,6 +14,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ from fieldmark.transport import FORMATS, HELLO, newest_format
 NOTHING_WRONG = 0
 WRONG = 1
 COULD_NOT_LOOK = 2
+
+# As the server has it: so much is left as it is, so much is shifted by whole minutes.
+CLOCK_SKEW_S_MAX = 30
+CLOCK_SHIFT_S_MAX = 24 * 60 * 60
 
 PACKAGES = ("fastapi", "starlette", "uvicorn", "gunicorn", "pydantic")
 
@@ -54,6 +59,10 @@ class Report:
     bodies: bool = True
     include: list[str] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
+    reveal: list[str] = field(default_factory=list)
+    drop: list[str] = field(default_factory=list)
+    sample: float = 1.0
+    clock_ahead_s: float | None = None  # of the server's; None: it did not say
     packages: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -145,6 +154,7 @@ def _describe(report: Report, settings: Settings, environ: Mapping[str, str], ar
     report.token = settings.token is not None
     report.bodies = settings.bodies
     report.include, report.exclude = list(settings.include), list(settings.exclude)
+    report.reveal, report.drop, report.sample = list(settings.reveal), list(settings.drop), settings.sample
 
 
 def _name_service(
@@ -192,6 +202,7 @@ def _ask_server(report: Report, settings: Settings) -> None:
         advice = "set FIELDMARK_TOKEN to one that may write for this service" if reply.status in (401, 403) else ""
         report.wrong.append(f"asking {settings.url}: {reply.found}" + (f"; {advice}" if advice else ""))
         return
+    _compare_clocks(report, settings, reply.body.get("server_time"))
     if settings.hash_key and is_other_key(reply.body.get("hash_key"), settings.hash_key):
         report.wrong.append(f"asking {settings.url}: {OTHER_KEY}")
     formats = reply.body.get("formats", [])
@@ -204,6 +215,23 @@ def _ask_server(report: Report, settings: Settings) -> None:
     elif reply.body.get("paused") is True:
         report.answer = "asks to wait"
         report.wrong.append(f"asking {settings.url}: it asks to wait: look at its own status")
+
+
+def _compare_clocks(report: Report, settings: Settings, server_time: object) -> None:
+    """To a second or so, which is what the time that is told and the way that it takes allow."""
+    try:
+        server = datetime.fromisoformat(str(server_time).replace("Z", "+00:00"))
+        ahead_s = (datetime.now(timezone.utc) - server).total_seconds()
+    except (TypeError, ValueError):
+        return
+    report.clock_ahead_s = round(ahead_s)
+    if abs(ahead_s) > CLOCK_SKEW_S_MAX:
+        side = "ahead of" if ahead_s > 0 else "behind"
+        what = "shifted" if abs(ahead_s) <= CLOCK_SHIFT_S_MAX else "kept apart as (bad clock) and never judged"
+        report.wrong.append(
+            f"asking {settings.url}: the clock here is {abs(ahead_s):.0f} s {side} the server's: "
+            f"set the wrong one right; until then what is sent is {what}"
+        )
 
 
 def _rule(name: str, environ: Mapping[str, str], arguments: Mapping[str, Any]) -> str:
@@ -241,6 +269,7 @@ def words(report: Report) -> str:
         ("version", _with(report.version or "?", report.version_by)),
         ("server", _with(report.url, report.url_by)),
         ("", report.answer),
+        ("clock", _clock(report)),
         ("token", "sent along" if report.token else "none"),
         ("routes", _routes(report)),
         ("sends", _sends(report)),
@@ -263,5 +292,18 @@ def _routes(report: Report) -> str:
 
 
 def _sends(report: Report) -> str:
-    bodies = "the fields of JSON bodies: counts, distributions and keyed hashes, never a value"
-    return "requests: counts, sizes and times by route; " + (bodies if report.bodies else "nothing of bodies")
+    requests = "requests: counts, sizes and times by route; "
+    if not report.bodies:
+        return requests + "nothing of bodies"
+    bodies = "the fields of JSON bodies: counts, distributions and keyed hashes, "
+    values = f"values of {', '.join(report.reveal)} alone" if report.reveal else "never a value"
+    dropped = f"; nothing of {', '.join(report.drop)}" if report.drop else ""
+    sampled = f"; of {report.sample:.3g} of the requests" if report.sample < 1 else ""
+    return requests + bodies + values + dropped + sampled
+
+
+def _clock(report: Report) -> str:
+    ahead_s = report.clock_ahead_s
+    if ahead_s is None:
+        return ""
+    return f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the server's" if ahead_s else "the server's"

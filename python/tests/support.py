@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -31,6 +32,7 @@ class Collector:
     def __init__(self, port: int = 0, interval_s: float = 0.2) -> None:
         self.interval_s = interval_s
         self.paused = False
+        self.clock_ahead_s = 0.0  # of the true time
         self.formats = [2, 1]
         self.hellos: list[dict[str, Any]] = []
         self.attempts: list[bytes] = []
@@ -91,7 +93,8 @@ class Collector:
             if path == "/api/v1/hello":
                 self.hellos.append(json.loads(body))
                 self._changed.notify_all()
-                return 200, {}, {**common, "hash_key": HASH_KEY}
+                now = datetime.now(timezone.utc) + timedelta(seconds=self.clock_ahead_s)
+                return 200, {}, {**common, "hash_key": HASH_KEY, "server_time": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
             self.attempts.append(body)
             status, headers = self.answers.pop(0) if self.answers else (200, {})
             if 200 <= status < 300 and self.refuses(_core.read_batch(body)):

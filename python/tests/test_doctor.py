@@ -146,6 +146,31 @@ def test_a_paused_server_and_one_of_another_format_are_said(
     assert "upgrade the server" in report(project, "main:app", code=1, FIELDMARK_URL=collector.url)["wrong"][0]
 
 
+@pytest.mark.parametrize(
+    ("ahead_s", "said", "what"),
+    [(0, None, ""), (10, None, ""), (-300, "ahead of", "shifted"), (300, "behind", "shifted"),
+     (100_000, "behind", "bad clock")],
+)  # fmt: skip
+def test_a_clock_that_is_not_the_servers_is_said(
+    ahead_s: float, said: str | None, what: str, project: Path, collector: Collector
+) -> None:
+    collector.clock_ahead_s = ahead_s
+    found = report(project, "main:app", code=0 if said is None else 1, FIELDMARK_URL=collector.url)
+    assert abs(found["clock_ahead_s"] + ahead_s) < 10  # to a second, and what a busy machine takes to answer
+    assert len(found["wrong"]) == (0 if said is None else 1)
+    if said is not None:
+        assert f"s {said} the server's" in found["wrong"][0]
+        assert what in found["wrong"][0]
+
+
+def test_what_is_revealed_dropped_and_sampled_is_said(project: Path, collector: Collector) -> None:
+    environ = {"FIELDMARK_REVEAL": "status", "FIELDMARK_DROP": "customer.name,items", "FIELDMARK_SAMPLE": "0.1"}
+    ended = doctor(project, "main:app", FIELDMARK_URL=collector.url, **environ)
+    assert "values of status alone; nothing of customer.name, items; of 0.1 of the requests" in ended.stdout
+    found = report(project, "main:app", FIELDMARK_URL=collector.url, **environ)
+    assert (found["reveal"], found["drop"], found["sample"]) == (["status"], ["customer.name", "items"], 0.1)
+
+
 @pytest.mark.parametrize("application", ["nowhere:app", "main:nothing", "main:number", "broken:app", "main"])
 def test_what_cannot_be_looked_at_exits_with_2(application: str, project: Path, collector: Collector) -> None:
     ended = doctor(project, application, FIELDMARK_URL=collector.url)

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="this build of the p
 
 
 @contextmanager
-def server(folder: Path, port: int) -> Iterator[str]:
+def server(folder: Path, port: int, *options: str) -> Iterator[str]:
     process = subprocess.Popen(
-        [str(BINARY), "serve", "--data", str(folder), "--port", str(port)],
+        [str(BINARY), "serve", "--data", str(folder), "--port", str(port), *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -75,6 +75,72 @@ def test_what_was_counted_while_the_server_was_away_arrives_when_it_comes(tmp_pa
                 agent_of(service).flush(10.0)
             report = health(url)
     assert (report["batches_rejected"], report["batches_duplicate"]) == (0, 0)
+
+
+def token(folder: Path, *arguments: str) -> str:
+    command = [str(BINARY), "token", "create", "--data", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+
+@pytest.mark.parametrize("name_of_token", ["FIELDMARK_TOKEN", "token="])
+def test_a_worker_with_its_token_is_taken_by_a_server_that_asks_for_one(
+    name_of_token: str, tmp_path: Path, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = token(tmp_path / "data", "--service", service, "--environment", "production")
+    reading = token(tmp_path / "data", "--name", "ada")
+    settings: dict[str, Any] = {"service": service, "version": "v1"}
+    if name_of_token == "token=":
+        settings["token"] = writing
+    else:
+        monkeypatch.setenv(name_of_token, writing)
+    with server(tmp_path / "data", free_port(), "--listen", "0.0.0.0") as url:
+        with serving(FieldmarkMiddleware(app, url=url, **settings), lifespan="off") as base:
+            for _ in range(3):
+                httpx.get(base)
+            assert agent_of(service).flush(10.0)
+        answer = httpx.get(f"{url}/api/v1/services", headers={"Authorization": f"Bearer {reading}"})
+    assert [row["service"] for row in answer.json()["services"]] == [service]
+
+
+def test_without_the_right_token_counts_are_kept_and_the_log_says_what_is_missing(
+    tmp_path: Path, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "data"
+    others = token(folder, "--service", "others", "--environment", "production")
+    with server(folder, free_port(), "--listen", "0.0.0.0") as url:
+        watching = FieldmarkMiddleware(app, service=service, url=url, version="v1", token=others)
+        with serving(watching, lifespan="off") as base:
+            assert httpx.get(base).status_code == 200
+            running = agent_of(service)
+            running.flush(10.0)
+            said = [record.getMessage() for record in caplog.records if "sending to" in record.getMessage()]
+            assert "403" in said[0], said
+            assert others not in caplog.text
+            # Set right, as after a restart of the sender, everything arrives.
+            own = token(folder, "--service", service, "--environment", "production")
+            assert running._sender is not None
+            running._sender._client._headers["Authorization"] = f"Bearer {own}"
+            assert running.flush(10.0)
+        reading = token(folder, "--name", "ada")
+        answer = httpx.get(f"{url}/api/v1/services", headers={"Authorization": f"Bearer {reading}"})
+    assert [row["service"] for row in answer.json()["services"]] == [service]
+
+
+def test_what_was_not_profiled_is_said_by_the_server_and_by_the_command_line(tmp_path: Path, service: str) -> None:
+    async def packed(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-encoding", b"br")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"\x0b\x02\x80{}\x03"})
+
+    with server(tmp_path / "data", free_port()) as url:
+        watching = FieldmarkMiddleware(packed, service=service, url=url, version="v1")
+        with serving(watching, lifespan="off") as base:
+            httpx.get(base, headers={"accept-encoding": "br"})
+            assert agent_of(service).flush(10.0)
+        notices = httpx.get(f"{url}/api/v1/services/{service}/production/status").json()["notices"]
+        said = subprocess.run([str(BINARY), "status", "--url", url], capture_output=True, text=True, timeout=30)
+    assert notices == ["JSON bodies of the last 24 hours not profiled: 1 compressed; 0 were."]
+    assert notices[0] in said.stdout
 
 
 JOB = """

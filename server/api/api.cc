@@ -154,6 +154,7 @@ Api::Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts,
       answers_(answers),
       gate_(gate),
       clock_(std::move(clock)),
+      shortfalls_(store, clock_),
       options_(std::move(options)),
       started_(clock_()) {}
 
@@ -240,7 +241,7 @@ Response Api::Hello(const Call& call) {
   }
   if (!call.caller.MayIngest(*service, *environment)) return OtherService(call.caller);
   const Result<ingest::Introduction> introduction = ingest_.Hello(*service, *environment);
-  return introduction.ok() ? Json(HelloJson(*introduction)) : ProblemOf(introduction.error());
+  return introduction.ok() ? Json(HelloJson(*introduction, clock_())) : ProblemOf(introduction.error());
 }
 
 Response Api::AppendBatch(const Call& call) {
@@ -307,8 +308,12 @@ Response Api::ListServices(const Call&) {
 Response Api::GetStatus(const Call& call) {
   const Result<watch::ServiceStatus> status = answers_.Of(call.names[0], call.names[1]);
   if (!status.ok()) return ProblemOf(status.error());
+  const Result<std::vector<std::string>> shortfalls = shortfalls_.Of(call.names[0], call.names[1]);
+  if (!shortfalls.ok()) return ProblemOf(shortfalls.error());
   json::object object = StatusJson(*status);
-  object["notices"] = Notices();
+  json::array notices = Notices();
+  for (const std::string& sentence : *shortfalls) notices.emplace_back(sentence);
+  object["notices"] = std::move(notices);
   return Json(object);
 }
 

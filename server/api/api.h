@@ -12,6 +12,7 @@
 #include "server/ingest/ingest.h"
 #include "server/store/store.h"
 #include "server/watch/answers.h"
+#include "server/watch/shortfalls.h"
 #include "server/watch/verdicts.h"
 
 namespace fieldmark::api {
@@ -60,6 +61,7 @@ class Api : public Handler {
   watch::Answers& answers_;
   access::Gate& gate_;
   const watch::Clock clock_;
+  watch::Shortfalls shortfalls_;
   const ApiOptions options_;
   const UnixMs started_;
 };

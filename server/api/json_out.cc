@@ -173,8 +173,8 @@ json::object SeriesJson(const watch::Chart& chart) {
           {"upper", Numbers(chart.upper)},   {"changes", std::move(changes)}};
 }
 
-json::object HelloJson(const ingest::Introduction& introduction) {
-  json::object object{{"hash_key", introduction.hash_key}};
+json::object HelloJson(const ingest::Introduction& introduction, UnixMs now) {
+  json::object object{{"hash_key", introduction.hash_key}, {"server_time", UtcTime(now)}};
   AddTerms(introduction.terms, object);
   return object;
 }

@@ -15,7 +15,7 @@ boost::json::object VerdictJson(const watch::DeploymentVerdict& verdict);
 boost::json::object StatusJson(const watch::ServiceStatus& status);
 boost::json::object ServiceSummaryJson(const watch::ServiceStatus& status);
 boost::json::object SeriesJson(const watch::Chart& chart);
-boost::json::object HelloJson(const ingest::Introduction& introduction);
+boost::json::object HelloJson(const ingest::Introduction& introduction, UnixMs now);
 boost::json::object BatchJson(const ingest::Reply& reply);
 
 }  // namespace fieldmark::api

@@ -43,8 +43,9 @@ std::vector<store::StreamInfo> StreamsOf(const std::vector<store::StreamInfo>& a
 // kNotFound, for a service without streams.
 Error UnknownService(std::string_view service, std::string_view environment);
 
-// In the order of the streams. Reads the store only where a version may have been gone and come back: where
-// another one began within its life.
+// In the order of the streams. To the minute: which of two versions came first within one is known of first
+// appearances alone (see StreamsOf), not of a version that comes back. Reads the store only where a version
+// may have been gone and come back: where another one began within its life.
 Result<std::vector<Stay>> StaysOf(store::Store& store, const std::vector<store::StreamInfo>& streams,
                                   Minute now);
 

@@ -217,7 +217,14 @@ Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_vie
   DueLook look = LookOf(*question, look_s, now);
   if (!look.due) {
     // Waiting helps only when there is something to compare with.
-    if (question->deployment.from_version) return TooEarly(*question, *look.next, now);
+    if (question->deployment.from_version) {
+      DeploymentVerdict early = TooEarly(*question, *look.next, now);
+      // An error that no earlier version had needs no statistics.
+      Result<Judged> so_far = JudgeCached(*question, *look.next, early.next_look_at, now);
+      if (!so_far.ok()) return so_far.error();
+      early.new_errors = std::move(so_far->new_errors);
+      return early;
+    }
     look.due = look.next;
   }
   DeploymentVerdict answer;

@@ -43,8 +43,8 @@ struct DeploymentVerdict {
   UnixMs looked_at = 0;
   std::optional<UnixMs> next_look_at;
   judge::Verdict verdict;
-  std::vector<NewError> new_errors;
-  SignalTraces traces;  // of the findings' signals
+  std::vector<NewError> new_errors;  // before the first look too
+  SignalTraces traces;               // of the findings' signals
 };
 
 class Verdicts {

@@ -103,6 +103,18 @@ TEST_F(VerdictsTest, FindsWhatIsRefusedSinceAVersionAndGivesTracesOfIt) {
   }
 }
 
+TEST_F(VerdictsTest, ListsNewErrorsBeforeTheFirstLook) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 2, {.logs = "ERROR charging %s failed"});
+  now_ = (kNoon + 2) * kMsPerMinute;
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_EQ(verdict.verdict.state, judge::State::kNotEnough);
+  EXPECT_TRUE(verdict.verdict.findings.empty());
+  ASSERT_EQ(verdict.new_errors.size(), 1u);
+  EXPECT_EQ(verdict.new_errors[0].kind, "ERROR charging %s failed");
+  EXPECT_EQ(verdict.new_errors[0].count, 24u);
+}
+
 TEST_F(VerdictsTest, AnErrorThatMovedToAnotherLineIsNotNew) {
   service_.Run("good", kNoon - kHistory, kNoon, {.logs = "ERROR payments:41"});
   service_.Run("decoy", kNoon, kNoon + 6, {.logs = "ERROR payments:57"});

@@ -1,4 +1,4 @@
-// Says what is wrong with the server itself: what is shown may lack something.
+// Says what is wrong with the server itself, and what of a service was not recorded: what is shown may lack it.
 import type { JSX } from "preact";
 
 export function NoticeBanner({ notices }: { notices: string[] }): JSX.Element | null {
