@@ -20,7 +20,7 @@ struct ServeSettings {
   std::vector<std::string> looks = {"15m", "1h", "4h", "24h"};
   int64_t keep_days = 400;
   int64_t database_gib_max = 64;
-  int64_t connections_max = 512;
+  int64_t connections_max = 4096;
   std::vector<std::string> hosts;
   std::vector<std::string> trusted_proxies;
   std::string trusted_header;

@@ -4,7 +4,7 @@
     ./dev bench soak --server [MINUTES]
 
 Two hundred connections send batches of fifty subjects without a pause, from more workers the longer it lasts; all other
-connections that the server allows stay idle or send their request a byte at a time; some bodies are too large or no
+connections that it allows stay idle or send their request a byte at a time; some bodies are too large or no
 batches; people look at the page all the while. Its resident memory is sampled every five seconds.
 
 Exit: 0 flat: in the last third of the time at most a tenth above the middle one · 1 it grew, or ended · 2 not run.
@@ -29,7 +29,7 @@ from pathlib import Path
 from fieldmark import _core
 
 BUSY = 200
-CONNECTIONS_MAX = 512  # of the server, by default
+CONNECTIONS_MAX = 512  # that it is told to allow: as many as a process may have open without asking for more
 SLOW = 40
 SUBJECTS = 50
 SERVICES = 20
@@ -166,7 +166,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=20261128)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        command = ["fieldmark", "serve", "--data", folder, "--port", "0"]
+        command = ["fieldmark", "serve", "--data", folder, "--port", "0", "--connections-max", str(CONNECTIONS_MAX)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None

@@ -1,6 +1,7 @@
 #include "fieldmark/bucket/batch.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "fieldmark/base/bytes.h"
 #include "fieldmark/bucket/packed.h"
@@ -129,8 +130,9 @@ constexpr size_t kSubjectBytes = 128 + sizeof(SubjectSummary);
 
 class BucketsDecoder {
  public:
-  BucketsDecoder(std::string_view bytes, uint16_t version, uint64_t key_id, size_t memory_left)
-      : in_(bytes), version_(version), key_id_(key_id), memory_left_(memory_left) {}
+  BucketsDecoder(std::string_view bytes, uint16_t version, uint64_t key_id, const BatchFilter& filter,
+                 size_t memory_left)
+      : in_(bytes), version_(version), key_id_(key_id), filter_(filter), memory_left_(memory_left) {}
 
   Result<Buckets> Decode() {
     Buckets buckets;
@@ -171,12 +173,18 @@ class BucketsDecoder {
 
   void DecodeBucket(Bucket& bucket) {
     const size_t subjects = in_.Count(2);
+    std::string_view above;
     for (size_t i = 0; i < subjects; ++i) {
       const std::string_view name = in_.String();
       const uint8_t present = in_.U8();
-      if (present >> profile::kFamilies != 0 || (i > 0 && name <= bucket.rbegin()->first)) in_.Fail();
+      if (present >> profile::kFamilies != 0 || (i > 0 && name <= above)) in_.Fail();
       if (!Charge(kSubjectBytes + name.size())) return;
-      DecodeFamilies(present, bucket.emplace_hint(bucket.end(), name, SubjectSummary{})->second);
+      above = name;
+      if (filter_.subject && !filter_.subject(name)) {
+        for (int left = std::popcount(present); left > 0; --left) in_.String();
+      } else {
+        DecodeFamilies(present, bucket.emplace_hint(bucket.end(), name, SubjectSummary{})->second);
+      }
     }
   }
 
@@ -184,9 +192,10 @@ class BucketsDecoder {
     for (const Family family : kAllFamilies) {
       if ((present >> static_cast<int>(family) & 1) == 0) continue;
       const std::string_view bytes = in_.String();
+      if (filter_.family && !filter_.family(family)) continue;
       if (!bytes.starts_with(static_cast<char>(version_))) in_.Fail();
       ByteReader family_in(bytes);
-      DecodeSubject(family_in, family, subject, memory_left_);
+      DecodeFamily(family_in, family, subject, memory_left_);
       if (!family_in.ok() || !HasFamily(subject, family) || (family == Family::kHashed && key_id_ == 0))
         in_.Fail();
     }
@@ -197,6 +206,7 @@ class BucketsDecoder {
   ByteReader in_;
   uint16_t version_;
   uint64_t key_id_;
+  const BatchFilter& filter_;
   size_t memory_left_;
 };
 
@@ -218,16 +228,28 @@ std::string EncodeBatch(const Batch& batch, uint16_t version) {
   return std::move(out).Take();
 }
 
-Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max) {
+namespace {
+
+Result<Batch> DecodeWanted(std::string_view bytes, const BatchFilter& filter, size_t decoded_bytes_max) {
   Result<Envelope> envelope = OpenEnvelope(bytes);
   if (!envelope.ok()) return envelope.error();
   const Result<Unpacked> body = Unpack(envelope->packed, decoded_bytes_max, kUnpackTexts);
   if (!body.ok()) return body.error();
-  BucketsDecoder decoder(body->bytes(), envelope->version, envelope->header.hash_key_id,
+  BucketsDecoder decoder(body->bytes(), envelope->version, envelope->header.hash_key_id, filter,
                          (kMemoryFactor - 1) * decoded_bytes_max);
   Result<Buckets> buckets = decoder.Decode();
   if (!buckets.ok()) return buckets.error();
   return Batch{std::move(envelope->header), std::move(buckets).value()};
+}
+
+}  // namespace
+
+Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max) {
+  return DecodeWanted(bytes, {}, decoded_bytes_max);
+}
+
+Result<Batch> DecodeBatch(std::string_view bytes, const BatchFilter& filter) {
+  return DecodeWanted(bytes, filter, kBatchBytesMax);
 }
 
 Result<BatchHeader> DecodeBatchHeader(std::string_view bytes) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -60,6 +61,14 @@ std::string EncodeBatch(const Batch& batch, uint16_t version = kFormatVersion);
 // kUnsupported for another format version, kTooLarge for more than `decoded_bytes_max` after decompression,
 // else kDataLoss or kInvalidArgument. Uses at most 16 × decoded_bytes_max of memory.
 Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max = kBatchBytesMax);
+
+// What a reader asks for of a batch; all else is passed over.
+struct BatchFilter {
+  std::function<bool(std::string_view subject)> subject;
+  std::function<bool(profile::Family family)> family;
+};
+// The same of the subjects and families that `filter` wants. A subject without any may be there, empty.
+Result<Batch> DecodeBatch(std::string_view bytes, const BatchFilter& filter);
 
 // The bytes of several families, subjects and minutes are never needed apart from their header on the way in:
 // header alone, without decompressing the rest.

@@ -69,6 +69,29 @@ TEST(Batch, ComesBackFromItsBytes) {
   }
 }
 
+TEST(Batch, OnlyWhatIsAskedForIsRead) {
+  Random random(131);
+  for (int round = 0; round < 50; ++round) {
+    const Batch batch{Header(), RandomBuckets(random)};
+    const BatchFilter filter{[](std::string_view subject) { return subject.size() % 2 == 0; },
+                             [](profile::Family family) { return family == profile::Family::kCounts; }};
+    const Result<Batch> read = DecodeBatch(EncodeBatch(batch), filter);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    for (const auto& [minute, bucket] : batch.buckets) {
+      const Bucket& found = read->buckets.at(minute);
+      for (const auto& [name, subject] : bucket) {
+        ASSERT_EQ(found.contains(name), name.size() % 2 == 0);
+        if (!found.contains(name)) continue;
+        ByteWriter wanted, got;
+        EncodeSubject(subject, profile::Family::kCounts, wanted);
+        EncodeSubject(found.at(name), profile::Family::kCounts, got);
+        EXPECT_EQ(got.bytes(), wanted.bytes());
+        EXPECT_FALSE(HasFamily(found.at(name), profile::Family::kDistributions));
+      }
+    }
+  }
+}
+
 TEST(Batch, ItsHeaderIsReadWithoutItsBody) {
   const std::string envelope = Envelope(Header());
   EXPECT_EQ(*DecodeBatchHeader(envelope + "no zstd"), Header());

@@ -63,7 +63,7 @@ Result<BodySummary> DecodeBody(std::string_view bytes, uint16_t version, uint64_
     const std::string_view family_bytes = in.String();
     if (!family_bytes.starts_with(static_cast<char>(version))) in.Fail();
     ByteReader family_in(family_bytes);
-    DecodeSubject(family_in, family, subject, memory_left);
+    DecodeFamily(family_in, family, subject, memory_left);
     if (memory_left == 0) {
       return Error{ErrorCode::kTooLarge,
                    "reading a saved profile: it holds more fields than there is memory for; save fewer "

@@ -179,21 +179,32 @@ void EncodeBody(const BodySummary& body, Family family, ByteWriter& out, uint8_t
   }
 }
 
-void DecodeFields(Source source, Family family, uint8_t version, profile::Fields& fields) {
+// Returns how many there were. `fields` may have them already, with other families.
+size_t DecodeFields(Source source, Family family, uint8_t version, profile::Fields& fields) {
   ByteReader& in = source.in;
   const size_t size = in.Count(2);
+  auto at = fields.begin();
+  std::string_view above;
   for (size_t i = 0; i < size; ++i) {
     const std::string_view path = in.String();
     const std::string_view bytes = in.String();
-    if (!in.ok() || (i > 0 && path <= fields.rbegin()->first) ||
+    if (!in.ok() || (i > 0 && path <= above) ||
         !source.Charge(kNodeBytes + path.size() + sizeof(FieldSummary) + kSketchFactor * bytes.size())) {
-      return in.Fail();
+      in.Fail();
+      break;
     }
-    FieldSummary& field = fields.emplace_hint(fields.end(), path, FieldSummary{})->second;
+    above = path;
+    while (at != fields.end() && at->first < path) ++at;
+    if (at == fields.end() || at->first != path) at = fields.emplace_hint(at, path, FieldSummary{});
+    FieldSummary& field = at->second;
     ByteReader field_in(bytes);
     profile::DecodeField(field_in, family, field, version);
-    if (!field_in.ok() || !field_in.done() || !FieldHas(field, family)) return in.Fail();
+    if (!field_in.ok() || !field_in.done() || !FieldHas(field, family)) {
+      in.Fail();
+      break;
+    }
   }
+  return size;
 }
 
 void DecodeBody(Source source, Family family, uint8_t version, BodySummary& body) {
@@ -209,10 +220,10 @@ void DecodeBody(Source source, Family family, uint8_t version, BodySummary& body
     body.not_captured = in.Varint();
   }
   if (family == Family::kHashed && version >= 2) body.hash_key_id = in.Fixed64();
-  DecodeFields(source, family, version, body.fields);
-  const bool may_be_empty = family == Family::kCounts || body.hash_key_id == kMixedKeys;
-  if ((body.fields.empty() && !may_be_empty) || (body.hash_key_id == kMixedKeys && !body.fields.empty()))
-    in.Fail();
+  const size_t fields = DecodeFields(source, family, version, body.fields);
+  if (family == Family::kCounts) return;
+  const bool mixed = family == Family::kHashed && body.hash_key_id == kMixedKeys;
+  if ((fields == 0) != mixed) in.Fail();
 }
 
 void EncodeWatch(const WatchSummary& watch, ByteWriter& out) {
@@ -351,20 +362,25 @@ void EncodeSection(const SubjectSummary& subject, Family family, Section section
   }
 }
 
+template <class T>
+T& Made(std::optional<T>& part) {
+  return part ? *part : part.emplace();
+}
+
 void DecodeSection(Source source, Family family, uint8_t version, uint64_t section, SubjectSummary& subject) {
   ByteReader& in = source.in;
   switch (section) {
     case kRequest:
-      DecodeRequest(source, family, subject.request.emplace());
+      DecodeRequest(source, family, Made(subject.request));
       break;
     case kBody:
-      DecodeBody(source, family, version, subject.body.emplace());
+      DecodeBody(source, family, version, Made(subject.body));
       break;
     case kWatch:
-      DecodeWatch(in, subject.watch.emplace());
+      DecodeWatch(in, Made(subject.watch));
       break;
     case kRun:
-      DecodeRun(source, family, subject.run.emplace());
+      DecodeRun(source, family, Made(subject.run));
       break;
     case kEvents:
       DecodeCounts(source, subject.events);
@@ -428,23 +444,23 @@ void EncodeSubject(const BodySummary& body, Family family, ByteWriter& out) {
 
 void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject) {
   size_t memory_left = SIZE_MAX;
-  DecodeSubject(in, family, subject, memory_left);
+  SubjectSummary decoded;
+  DecodeFamily(in, family, decoded, memory_left);
+  if (in.ok()) subject.Absorb(std::move(decoded));
 }
 
-void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left) {
+void DecodeFamily(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left) {
   const uint8_t version = in.U8();
   if (version < kSubjectVersionMin || version > kSubjectVersion) return in.Fail();
-  SubjectSummary decoded;
   uint64_t above = 0;
   while (in.ok() && !in.done()) {
     const uint64_t section = in.Varint();
     ByteReader section_in(in.String());
     if (!in.ok() || section <= above) return in.Fail();
     above = section;
-    DecodeSection({section_in, memory_left}, family, version, section, decoded);
+    DecodeSection({section_in, memory_left}, family, version, section, subject);
     if (!section_in.ok()) return in.Fail();
   }
-  if (in.ok()) subject.Merge(decoded);
 }
 
 }  // namespace fieldmark::bucket

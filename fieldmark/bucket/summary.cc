@@ -95,6 +95,11 @@ void BodySummary::Merge(const BodySummary& other) {
   if (hash_key_id == kMixedKeys) profile::DropHashed(fields);
 }
 
+void BodySummary::Absorb(BodySummary other) {
+  profile::AbsorbFields(fields, std::exchange(other.fields, {}));
+  Merge(other);
+}
+
 void WatchSummary::Merge(const WatchSummary& other) {
   Count(observed_ms, other.observed_ms);
   Count(dropped_events, other.dropped_events);
@@ -123,6 +128,16 @@ void SubjectSummary::Merge(const SubjectSummary& other) {
   for (const auto& [name, violation] : other.violations) violations[name].Merge(violation);
 }
 
+void SubjectSummary::Absorb(SubjectSummary other) {
+  if (body && other.body) {
+    body->Absorb(std::move(*other.body));
+    other.body.reset();
+  } else if (other.body) {
+    body = std::exchange(other.body, std::nullopt);
+  }
+  Merge(other);
+}
+
 bool SubjectSummary::empty() const {
   return !request && !body && !watch && !run && events.empty() && violations.empty();
 }
@@ -138,7 +153,7 @@ void MergeBuckets(Buckets& into, const Buckets& from) {
 void AbsorbBucket(Bucket& into, Bucket from) {
   while (!from.empty()) {
     const auto result = into.insert(from.extract(from.begin()));
-    if (!result.inserted) result.position->second.Merge(result.node.mapped());
+    if (!result.inserted) result.position->second.Absorb(std::move(result.node.mapped()));
   }
 }
 

@@ -58,6 +58,7 @@ struct BodySummary {
   // Lets go what was hashed, as if there had been no key.
   void DropHashed();
   void Merge(const BodySummary& other);
+  void Absorb(BodySummary other);  // the same, taking over what it can of `other`
   bool operator==(const BodySummary&) const = default;
 };
 
@@ -113,6 +114,7 @@ struct SubjectSummary {
   Violations violations;
 
   void Merge(const SubjectSummary& other);
+  void Absorb(SubjectSummary other);  // the same, taking over what it can of `other`
   bool empty() const;
   bool operator==(const SubjectSummary&) const = default;
 };
@@ -146,8 +148,9 @@ bool HasFamily(const BodySummary& body, profile::Family family);
 // Merges what `in` holds of `family`, up to its end, into `subject`; fails the reader on anything that
 // EncodeSubject cannot have written, and then leaves `subject` as it was.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject);
-// The same within a budget: takes what it allocates off `memory_left` and fails the reader when that is not
-// enough, leaving 0.
-void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject, size_t& memory_left);
+// For a `subject` that holds nothing of `family` yet, into which it reads without merging, within a budget:
+// takes what it allocates off `memory_left` and fails the reader when that is not enough, leaving 0. A
+// failure may leave some of the family behind.
+void DecodeFamily(ByteReader& in, profile::Family family, SubjectSummary& subject, size_t& memory_left);
 
 }  // namespace fieldmark::bucket

@@ -104,6 +104,34 @@ TEST(Summary, DecodingMergesIntoWhatIsThere) {
   }
 }
 
+TEST(Summary, FamiliesReadOneAfterTheOtherGiveTheSubjectBack) {
+  Random random(91);
+  for (int round = 0; round < 300; ++round) {
+    const SubjectSummary subject = RandomSubject(random);
+    SubjectSummary back;
+    for (const Family family : {Family::kHashed, Family::kCounts, Family::kDistributions}) {
+      if (!HasFamily(subject, family)) continue;
+      const std::string bytes = BytesOf(subject, family);
+      ByteReader in(bytes);
+      size_t memory_left = SIZE_MAX;
+      DecodeFamily(in, family, back, memory_left);
+      EXPECT_TRUE(in.ok() && in.done());
+    }
+    EXPECT_EQ(back, subject);
+  }
+}
+
+TEST(Summary, AbsorbingIsMerging) {
+  Random random(97);
+  for (int round = 0; round < 300; ++round) {
+    const SubjectSummary a = RandomSubject(random), b = RandomSubject(random);
+    SubjectSummary merged = a, absorbed = a;
+    merged.Merge(b);
+    absorbed.Absorb(b);
+    EXPECT_EQ(absorbed, merged);
+  }
+}
+
 TEST(Summary, ABodySeenOnlyByItsFieldNamesIsNotLost) {
   SubjectSummary subject;
   subject.body.emplace().fields["never.filled"];
@@ -251,13 +279,13 @@ TEST(Summary, ReadingStaysWithinItsBudget) {
     size_t memory_left = 1 << 20;
     SubjectSummary back;
     ByteReader in(bytes);
-    DecodeSubject(in, family, back, memory_left);
+    DecodeFamily(in, family, back, memory_left);
     EXPECT_TRUE(in.ok());
     EXPECT_LE(MemoryBytes(back), (1u << 20) - memory_left + sizeof(SubjectSummary));
     size_t too_little = 10'000;
     SubjectSummary nothing;
     ByteReader again(bytes);
-    DecodeSubject(again, family, nothing, too_little);
+    DecodeFamily(again, family, nothing, too_little);
     EXPECT_FALSE(again.ok());
     EXPECT_EQ(too_little, 0u);
   }

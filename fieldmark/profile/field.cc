@@ -84,6 +84,23 @@ void EncodeHistograms(const FieldSummary& field, int version, ByteWriter& out) {
   }
 }
 
+void MergeCounts(FieldCounts& into, const FieldCounts& from) {
+  for (const auto counter : kCounters) into.*counter = AddSaturating(into.*counter, from.*counter);
+  for (size_t i = 0; i < into.formats.size(); ++i) {
+    into.formats[i] = AddSaturating(into.formats[i], from.formats[i]);
+  }
+}
+
+template <class Sketch>
+void AbsorbSketch(Sketch& into, Sketch&& from) {
+  if (from.empty()) return;
+  if (into.empty()) {
+    into = std::move(from);
+  } else {
+    into.Merge(from);
+  }
+}
+
 void DecodeHistograms(ByteReader& in, int version, FieldSummary& field) {
   const uint64_t present = in.Varint();
   constexpr uint64_t kValues = 1 | 2;
@@ -92,25 +109,28 @@ void DecodeHistograms(ByteReader& in, int version, FieldSummary& field) {
     in.Fail();
   for (size_t i = 0; i < HistogramsOf(version) && in.ok(); ++i) {
     if ((present >> i & 1) == 0) continue;
-    const sketch::Histogram histogram = sketch::Histogram::Decode(in);
+    sketch::Histogram histogram = sketch::Histogram::Decode(in);
     if (histogram.empty()) in.Fail();
-    if (in.ok()) (field.*kHistograms[i]).Merge(histogram);
+    if (in.ok()) AbsorbSketch(field.*kHistograms[i], std::move(histogram));
   }
 }
 
 }  // namespace
 
 void FieldSummary::Merge(const FieldSummary& other) {
-  for (const auto counter : kCounters)
-    counts.*counter = AddSaturating(counts.*counter, other.counts.*counter);
-  for (size_t i = 0; i < counts.formats.size(); ++i) {
-    counts.formats[i] = AddSaturating(counts.formats[i], other.counts.formats[i]);
-  }
+  MergeCounts(counts, other.counts);
   for (const auto histogram : kHistograms) {
     if (!(other.*histogram).empty()) (this->*histogram).Merge(other.*histogram);
   }
   if (!other.categories.empty()) categories.Merge(other.categories);
   if (!other.texts.empty()) texts.Merge(other.texts);
+}
+
+void FieldSummary::Absorb(FieldSummary&& other) {
+  MergeCounts(counts, other.counts);
+  for (const auto histogram : kHistograms) AbsorbSketch(this->*histogram, std::move(other.*histogram));
+  AbsorbSketch(categories, std::move(other.categories));
+  AbsorbSketch(texts, std::move(other.texts));
 }
 
 void FieldSummary::Conceal() {
@@ -146,13 +166,13 @@ void DecodeField(ByteReader& in, Family family, FieldSummary& field, int version
     case Family::kDistributions:
       return DecodeHistograms(in, version, field);
     case Family::kHashed: {
-      const sketch::Categories categories = sketch::Categories::Decode(in);
-      const sketch::Texts texts = version >= 2 ? sketch::Texts::Decode(in) : sketch::Texts();
+      sketch::Categories categories = sketch::Categories::Decode(in);
+      sketch::Texts texts = version >= 2 ? sketch::Texts::Decode(in) : sketch::Texts();
       // A text's value was counted.
       if (categories.empty() && !texts.empty()) in.Fail();
       if (!in.ok()) return;
-      if (!categories.empty()) field.categories.Merge(categories);
-      field.texts.Merge(texts);
+      AbsorbSketch(field.categories, std::move(categories));
+      AbsorbSketch(field.texts, std::move(texts));
       return;
     }
   }
@@ -161,6 +181,21 @@ void DecodeField(ByteReader& in, Family family, FieldSummary& field, int version
 
 void MergeFields(Fields& into, const Fields& from) {
   for (const auto& [path, field] : from) into[path].Merge(field);
+}
+
+void AbsorbFields(Fields& into, Fields from) {
+  // Both ascend, and mostly have the same paths.
+  auto at = into.begin();
+  for (auto field = from.begin(); field != from.end();) {
+    const auto next = std::next(field);
+    while (at != into.end() && at->first < field->first) ++at;
+    if (at != into.end() && at->first == field->first) {
+      at->second.Absorb(std::move(field->second));
+    } else {
+      at = into.insert(at, from.extract(field));
+    }
+    field = next;
+  }
 }
 
 void DropHashed(Fields& fields) {

@@ -52,6 +52,8 @@ struct FieldSummary {
   sketch::Texts texts;  // what hashes among the categories stand for, of a field that is revealed; else empty
 
   void Merge(const FieldSummary& other);
+  // The same, taking over what it can of `other`.
+  void Absorb(FieldSummary&& other);
   // Before it leaves the worker: no payload value can be read from its ranges and sums afterwards.
   void Conceal();
   // Lets go what was hashed.
@@ -81,6 +83,8 @@ void DecodeField(ByteReader& in, Family family, FieldSummary& field, int version
 // "items[].price", "prices.{}.amount".
 using Fields = std::map<std::string, FieldSummary, std::less<>>;
 void MergeFields(Fields& into, const Fields& from);
+// The same, giving `from`'s memory to `into`.
+void AbsorbFields(Fields& into, Fields from);
 void DropHashed(Fields& fields);
 
 }  // namespace fieldmark::profile

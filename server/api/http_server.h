@@ -16,8 +16,8 @@ struct HttpLimits {
   size_t header_bytes_max = 8u << 10;            // over it: 431
   size_t body_bytes_max = 8u << 20;              // over it: 413
   size_t all_bodies_bytes_max = 64u << 20;       // held at one time, over it: 503
-  size_t connections_max = 512;                  // over it: 503
-  size_t waiting_max = 128;                      // requests of one lane, over it: 503
+  size_t connections_max = 4096;                 // over it: 503; a worker keeps one
+  size_t waiting_max = 512;                      // requests of one lane, over it: 503
   std::chrono::milliseconds idle_max{75'000};    // between two requests
   std::chrono::milliseconds header_max{10'000};  // from its first byte to its last
   std::chrono::milliseconds body_max{30'000};

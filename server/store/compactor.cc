@@ -12,6 +12,8 @@ namespace {
 // Beyond it the map starts anew: it saves time only.
 constexpr size_t kSubjectIdsMax = 100'000;
 
+constexpr int64_t kWriteAheadPages = 1'000;  // 4 MiB, a quarter of what an append moves by itself
+
 constexpr std::string_view kDeleteFromLog = "DELETE FROM batch_log WHERE id = ?";
 constexpr std::string_view kDeleteFromParts = "DELETE FROM part WHERE id = ?";
 
@@ -44,12 +46,17 @@ Compactor::Compactor(std::unique_ptr<Connection> reader, Connection& writer, std
       retention_(retention),
       limits_(limits) {}
 
+// What is moved into the database beside the appends is spared the one whose commit makes the log too long,
+// which also tells when the disk fails at it.
+void Compactor::CheckpointBeside() {
+  if (writer_.write_ahead_pages() >= kWriteAheadPages) static_cast<void>(reader_->Checkpoint());
+}
+
 Result<bool> Compactor::Round(UnixMs now) {
   set_aside_ = 0;
-  const Minute minute = MinuteOf(now);
-  const Result<bool> more_log = FoldLog(minute);
+  const Result<bool> more_log = FoldLog(now);
   if (!more_log.ok()) return more_log;
-  const Result<bool> more_parts = FoldParts(minute);
+  const Result<bool> more_parts = FoldParts(MinuteOf(now));
   if (!more_parts.ok()) return more_parts.error();
   const Result<bool> more_old = DropOld(now);
   if (!more_old.ok()) return more_old.error();
@@ -62,13 +69,40 @@ Result<bool> Compactor::Round(UnixMs now) {
                    "a backup; everything else goes on"};
 }
 
-Result<bool> Compactor::FoldLog(Minute now) {
+Result<bool> Compactor::FoldLog(UnixMs now) {
+  const Result<std::vector<int64_t>> streams = StreamsToFold(now);
+  if (!streams.ok()) return streams.error();
+  bool more = static_cast<int64_t>(streams->size()) == limits_.streams_max;
+  for (const int64_t stream : *streams) {
+    CheckpointBeside();
+    const Result<bool> more_of_it = FoldStream(stream, MinuteOf(now));
+    if (!more_of_it.ok()) return more_of_it;
+    more = more || *more_of_it;
+  }
+  return more;
+}
+
+// Those that waited longest first. One that came after `now` came before the clock was set back.
+Result<std::vector<int64_t>> Compactor::StreamsToFold(UnixMs now) {
+  std::vector<int64_t> streams;
+  Statement rows = reader_->Use(
+      "SELECT stream, min(received_unix_ms) AS oldest FROM batch_log GROUP BY stream"
+      " HAVING count(*) >= ?1 OR oldest <= ?2 OR max(received_unix_ms) > ?3 ORDER BY oldest LIMIT ?4",
+      limits_.worth_folding, now - limits_.patience_ms, now, limits_.streams_max);
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return streams;
+    streams.push_back(rows.Int(0));
+  }
+}
+
+Result<bool> Compactor::FoldStream(int64_t stream, Minute now) {
   Fold fold(retention_, now);
   Result<Transaction> snapshot = Transaction::Begin(*reader_, Transaction::Kind::kRead);
   if (!snapshot.ok()) return snapshot.error();
-  const Result<Taken> taken = TakeLog(fold);
+  const Result<Taken> taken = TakeLog(stream, fold);
   if (!taken.ok()) return taken.error();
-  if (taken->ids.empty() && taken->damaged.empty()) return false;
   const Result<Folded> folded = fold.Finish(*reader_, codec_);
   if (!folded.ok()) return folded.error();
   FM_RETURN_IF_ERROR(snapshot->Commit());
@@ -77,9 +111,10 @@ Result<bool> Compactor::FoldLog(Minute now) {
   return taken->more;
 }
 
-Result<Compactor::Taken> Compactor::TakeLog(Fold& fold) {
+Result<Compactor::Taken> Compactor::TakeLog(int64_t stream, Fold& fold) {
   Taken taken;
-  Statement rows = reader_->Use("SELECT id, stream, source, bytes FROM batch_log ORDER BY id");
+  Statement rows = reader_->Use(
+      "SELECT id, source, bytes FROM batch_log WHERE stream = ? ORDER BY received_unix_ms", stream);
   while (true) {
     const Result<bool> row = rows.Next();
     if (!row.ok()) return row.error();
@@ -88,10 +123,10 @@ Result<Compactor::Taken> Compactor::TakeLog(Fold& fold) {
       taken.more = true;
       return taken;
     }
-    const std::string_view bytes = rows.Bytes(3);
+    const std::string_view bytes = rows.Bytes(2);
     taken.bytes += static_cast<int64_t>(bytes.size());
     Result<bucket::Batch> batch = bucket::DecodeBatch(bytes);
-    const Status added = batch.ok() ? AddBatch(rows.Int(1), static_cast<bucket::Source>(rows.Int(2)),
+    const Status added = batch.ok() ? AddBatch(stream, static_cast<bucket::Source>(rows.Int(1)),
                                                std::move(batch->buckets), fold)
                                     : batch.error();
     if (added.ok()) {
@@ -143,27 +178,53 @@ Result<bool> Compactor::FoldParts(Minute now) {
   return taken->more;
 }
 
+// A subject's parts together: its chunks are then written once.
 Result<Compactor::Taken> Compactor::TakeParts(Minute before, Fold& fold) {
   Taken taken;
-  Statement rows = reader_->Use(
-      "SELECT id, subject, source, minute, family, bytes FROM part WHERE minute < ? ORDER BY minute LIMIT ?",
-      before, limits_.parts_max);
+  const Result<std::vector<int64_t>> subjects = SubjectsOfOldestParts(before);
+  if (!subjects.ok()) return subjects.error();
+  for (const int64_t subject : *subjects) {
+    taken.more = static_cast<int64_t>(taken.ids.size()) >= limits_.parts_max;
+    if (taken.more) return taken;
+    FM_RETURN_IF_ERROR(TakePartsOf(subject, before, fold, taken));
+  }
+  // Of as many rows others may have been cut off.
+  taken.more = static_cast<int64_t>(taken.ids.size() + taken.damaged.size()) >= limits_.parts_max;
+  return taken;
+}
+
+Result<std::vector<int64_t>> Compactor::SubjectsOfOldestParts(Minute before) {
+  std::vector<int64_t> subjects;
+  Statement rows = reader_->Use("SELECT subject FROM part WHERE minute < ? ORDER BY minute LIMIT ?", before,
+                                limits_.parts_max);
   while (true) {
     const Result<bool> row = rows.Next();
     if (!row.ok()) return row.error();
     if (!*row) break;
+    subjects.push_back(rows.Int(0));
+  }
+  std::sort(subjects.begin(), subjects.end());
+  subjects.erase(std::unique(subjects.begin(), subjects.end()), subjects.end());
+  return subjects;
+}
+
+Status Compactor::TakePartsOf(int64_t subject, Minute before, Fold& fold, Taken& taken) {
+  Statement rows = reader_->Use(
+      "SELECT id, source, minute, family, bytes FROM part WHERE subject = ? AND minute < ?", subject, before);
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok()) return row.error();
+    if (!*row) return {};
     bucket::SubjectSummary summary;
-    ByteReader in(rows.Bytes(5));
-    bucket::DecodeSubject(in, static_cast<profile::Family>(rows.Int(4)), summary);
+    ByteReader in(rows.Bytes(4));
+    bucket::DecodeSubject(in, static_cast<profile::Family>(rows.Int(3)), summary);
     if (const Status read = in.Finish("a part"); !read.ok()) {
       taken.damaged.push_back({"part", rows.Int(0), read.error().message});
       continue;
     }
     taken.ids.push_back(rows.Int(0));
-    fold.Add(rows.Int(1), static_cast<bucket::Source>(rows.Int(2)), rows.Int(3), std::move(summary));
+    fold.Add(subject, static_cast<bucket::Source>(rows.Int(1)), rows.Int(2), std::move(summary));
   }
-  taken.more = static_cast<int64_t>(taken.ids.size() + taken.damaged.size()) >= limits_.parts_max;
-  return taken;
 }
 
 // Deletes before it inserts: a file at its limit has room for what takes the place of something larger.
@@ -232,8 +293,32 @@ Result<Minute> Compactor::NewestTrusted(UnixMs now) {
 Result<bool> Compactor::DropOld(UnixMs now) {
   const Minute hour = FloorTo(MinuteOf(now), Retention::kHour);
   if (hour == dropped_at_) return false;
+  const Result<bool> more_chunks = DropOldChunks(now);
+  if (!more_chunks.ok() || *more_chunks) return more_chunks;
+  // Once chunks are gone: they may leave subjects unused, and those their streams.
   const Result<std::vector<int64_t>> unused = UnusedSubjects();
   if (!unused.ok()) return unused.error();
+  const std::lock_guard lock(writer_mutex_);
+  Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.error();
+  const Result<Minute> newest = NewestTrusted(now);
+  if (!newest.ok()) return newest.error();
+  const Minute longest = retention_.Kept(profile::Family::kCounts, Step::kDay);
+  const UnixMs forgotten_before = (*newest - longest) * kMsPerMinute;
+  FM_RETURN_IF_ERROR(writer_.Run("DELETE FROM instance WHERE last_received_unix_ms < ?", forgotten_before));
+  FM_RETURN_IF_ERROR(DropUnused(*unused, forgotten_before));
+  FM_RETURN_IF_ERROR(transaction->Commit());
+  if (unused->empty()) {
+    dropped_at_ = hour;
+    return false;
+  }
+  // Within the lock: an append that still knew them would bring batches whose subjects have no row.
+  appender_.Forget();
+  subject_ids_.clear();
+  return true;
+}
+
+Result<bool> Compactor::DropOldChunks(UnixMs now) {
   const std::lock_guard lock(writer_mutex_);
   Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
   if (!transaction.ok()) return transaction.error();
@@ -250,18 +335,8 @@ Result<bool> Compactor::DropOld(UnixMs now) {
       left -= writer_.changes();
     }
   }
-  const Minute longest = retention_.Kept(profile::Family::kCounts, Step::kDay);
-  const UnixMs forgotten_before = (*newest - longest) * kMsPerMinute;
-  FM_RETURN_IF_ERROR(writer_.Run("DELETE FROM instance WHERE last_received_unix_ms < ?", forgotten_before));
-  FM_RETURN_IF_ERROR(DropUnused(*unused, forgotten_before));
   FM_RETURN_IF_ERROR(transaction->Commit());
-  // Within the lock: an append that still knew them would bring batches whose subjects have no row.
-  if (!unused->empty()) appender_.Forget();
-  if (!unused->empty()) subject_ids_.clear();
-  // Chunks that went may leave subjects unused, and those their streams.
-  const bool more = left < limits_.deleted_max || !unused->empty();
-  if (!more) dropped_at_ = hour;
-  return more;
+  return left < limits_.deleted_max;
 }
 
 // Free pages are used again, so few are no loss; beyond that they go back to the disk.

@@ -8,18 +8,26 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "server/store/appender.h"
 #include "server/store/fold.h"
 
 namespace fieldmark::store {
 
-// A bound on one round; it ends after the row that reaches one of them.
+// Bounds on one round, which is several transactions. What one of them writes keeps appends waiting: a
+// stream's rows, or the parts of a few subjects.
 struct RoundLimits {
-  int64_t packed_bytes_max = 8 << 20;   // of log rows
+  // A stream's batches are folded once there are so many, or once one of them waited so long: summaries of a
+  // minute are then written once or twice, not with every batch, and a read unpacks no more than these.
+  int64_t worth_folding = 64;
+  int64_t patience_ms = 60'000;
+  int64_t packed_bytes_max = 8 << 20;   // of a stream's log rows that are folded together
   size_t memory_bytes_max = 128 << 20;  // of what they unpack to
-  int64_t parts_max = 20'000;           // rows of the part table
-  int64_t deleted_max = 2'000;          // rows that are too old
+  int64_t streams_max = 64;             // that are folded
+  int64_t parts_max = 1'000;            // rows of the part table; those of a subject stay together
+  int64_t deleted_max = 500;            // rows that are too old
   int64_t free_pages_kept = 4'096;      // before some are given back, a thousand a round
 };
 
@@ -46,15 +54,21 @@ class Compactor {
     bool more = false;
   };
 
-  Result<Taken> TakeLog(Fold& fold);
+  void CheckpointBeside();
+  Result<std::vector<int64_t>> StreamsToFold(UnixMs now);
+  Result<bool> FoldStream(int64_t stream, Minute now);
+  Result<Taken> TakeLog(int64_t stream, Fold& fold);
   Status AddBatch(int64_t stream, bucket::Source source, bucket::Buckets buckets, Fold& fold);
   Result<Taken> TakeParts(Minute before, Fold& fold);
+  Result<std::vector<int64_t>> SubjectsOfOldestParts(Minute before);
+  Status TakePartsOf(int64_t subject, Minute before, Fold& fold, Taken& taken);
   Result<int64_t> SubjectId(int64_t stream, const std::string& name);
-  Result<bool> FoldLog(Minute now);
+  Result<bool> FoldLog(UnixMs now);
   Result<bool> FoldParts(Minute now);
   Status Write(const Folded& folded, const std::string& table, const Taken& taken);
   Status SetAside(const DamagedRow& row);
   Result<bool> DropOld(UnixMs now);
+  Result<bool> DropOldChunks(UnixMs now);
   Result<bool> ShrinkFile();
   Result<std::vector<int64_t>> UnusedSubjects();
   Status DropUnused(const std::vector<int64_t>& subjects, UnixMs forgotten_before);

@@ -79,7 +79,7 @@ Status MergeStoredChunk(Connection& tables, ChunkCodec& codec, const ChunkRow& r
 void Put(Timeline& timeline, Minute at, bucket::SubjectSummary summary) {
   const auto [entry, is_new] = timeline.try_emplace(at, std::move(summary));
   // try_emplace leaves its argument alone when the place is taken.
-  if (!is_new) entry->second.Merge(summary);  // NOLINT(bugprone-use-after-move)
+  if (!is_new) entry->second.Absorb(std::move(summary));  // NOLINT(bugprone-use-after-move)
 }
 
 }  // namespace

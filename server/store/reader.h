@@ -34,7 +34,7 @@ class Reader {
   bool AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
                 Timeline& into);
   Status AddParts(int64_t subject, const Query& query, Timeline& into);
-  Status AddLog(const std::vector<int64_t>& streams, const Query& query, Timelines& into);
+  Status AddLog(int64_t stream, const Query& query, Timelines& into);
 
   std::unique_ptr<Connection> connection_;
   ChunkCodec codec_;

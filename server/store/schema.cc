@@ -137,4 +137,9 @@ Status PrepareSchema(Connection& connection) {
   return connection.RunScript(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
 }
 
+Status AddIndexes(Connection& connection) {
+  return connection.RunScript(
+      "CREATE INDEX IF NOT EXISTS batch_log_by_stream ON batch_log(stream, received_unix_ms)");
+}
+
 }  // namespace fieldmark::store

@@ -12,4 +12,7 @@ inline constexpr int64_t kSchemaVersion = 2;
 // then; of an earlier version it becomes one of this.
 Status PrepareSchema(Connection& connection);
 
+// Those that the first releases did not have, and that none minds. For a connection in write-ahead mode.
+Status AddIndexes(Connection& connection);
+
 }  // namespace fieldmark::store

@@ -2,6 +2,7 @@
 // ours. A Connection and its Statements belong to one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <memory>
 #include <string>
@@ -84,6 +85,7 @@ class Connection {
   // same and write_ahead_pages() stays above.
   void KeepWriteAheadBelow(int64_t pages);
   // Of the write-ahead log, after the last commit or checkpoint of this connection; 0 when all were moved.
+  // May be asked for by any thread.
   int64_t write_ahead_pages() const { return write_ahead_pages_; }
   // Moves what it can. That others read from the log is no failure.
   Status Checkpoint();
@@ -107,7 +109,7 @@ class Connection {
   sqlite3* database_;
   std::string path_;
   int64_t write_ahead_pages_usual_ = 0;
-  int64_t write_ahead_pages_ = 0;
+  std::atomic<int64_t> write_ahead_pages_ = 0;
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
 };
 

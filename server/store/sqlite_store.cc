@@ -94,6 +94,7 @@ Result<std::unique_ptr<Connection>> OpenWriter(const std::string& path, const Sq
   if (!writer.ok()) return writer;
   FM_RETURN_IF_ERROR(PrepareSchema(**writer));
   FM_RETURN_IF_ERROR(Configure(**writer, settings));
+  FM_RETURN_IF_ERROR(AddIndexes(**writer));
   return writer;
 }
 

@@ -29,7 +29,7 @@ struct SqliteSettings {
   // the disk fails at that, or others read from the log all the while.
   int64_t write_ahead_pages_max = 250'000;
   // Of batches not yet folded: appends fail with kUnavailable when the compactor falls behind so far.
-  int64_t log_bytes_max = 512 << 20;
+  int64_t log_bytes_max = int64_t{2} << 30;
 };
 
 class SqliteStore : public Store {

@@ -345,6 +345,31 @@ TEST(SqliteStoreTest, KnowsSinceWhenItsOldestBatchWaits) {
   EXPECT_EQ(store->condition().oldest_received_unix_ms, 0);
 }
 
+TEST(SqliteStoreTest, BatchesWaitToBeFoldedUntilThatIsWorthIt) {
+  TemporaryFolder folder;
+  SqliteSettings settings;
+  settings.round.worth_folding = 3;
+  settings.round.patience_ms = 60'000;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path(), settings);
+  Stream lonely = kOrders;
+  lonely.version = "lonely";
+  constexpr UnixMs kReceived = kNoon * kMsPerMinute;
+  MustAppend(*store, SampleBatches::Counted(lonely, 2, 1, kNoon, 1));
+  const int64_t of_the_lonely = store->condition().log_bytes;
+  for (uint64_t sequence = 1; sequence <= 2; ++sequence) {
+    MustAppend(*store, SampleBatches::Counted(kOrders, 1, sequence, kNoon, 1));
+    ASSERT_TRUE(store->Compact(kReceived + 1000).ok());
+    EXPECT_GT(store->condition().log_bytes, of_the_lonely);
+  }
+  MustAppend(*store, SampleBatches::Counted(kOrders, 1, 3, kNoon, 1));
+  ASSERT_TRUE(store->Compact(kReceived + 1000).ok());
+  EXPECT_EQ(store->condition().log_bytes, of_the_lonely);
+  ASSERT_TRUE(store->Compact(kReceived + 59'999).ok());
+  EXPECT_EQ(store->condition().log_bytes, of_the_lonely);
+  ASSERT_TRUE(store->Compact(kReceived + 60'000).ok());
+  EXPECT_EQ(store->condition().log_bytes, 0);
+}
+
 // Twenty days of a document a minute, every twentieth minute, and hashed values beside them.
 void FillTwentyDays(Store& store) {
   SampleBatches samples(5);

@@ -7,7 +7,7 @@
 
 namespace fieldmark::store {
 
-bool WantsSubject(const Query& query, const std::string& name) {
+bool WantsSubject(const Query& query, std::string_view name) {
   return query.subjects.empty() || std::binary_search(query.subjects.begin(), query.subjects.end(), name);
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/store/store.h"
@@ -13,7 +14,7 @@ using Timeline = std::map<Minute, bucket::SubjectSummary>;
 using Timelines = std::map<std::string, Timeline, std::less<>>;
 
 // A query here is as CheckQuery returns it.
-bool WantsSubject(const Query& query, const std::string& name);
+bool WantsSubject(const Query& query, std::string_view name);
 // Merges what the query asks for of `buckets`, of whatever stream and source they are.
 void Collect(const bucket::Buckets& buckets, const Query& query, Timelines& into);
 

@@ -131,10 +131,10 @@ double PointOf(const judge::Series& series, size_t index) {
   }
 }
 
-// Every signal of one subject over a frame.
+// Every signal of one subject over a frame that is read from these families; none: all.
 Result<std::vector<judge::Series>> SignalsIn(store::Store& store, const std::string& subject,
                                              const std::vector<store::StreamInfo>& streams,
-                                             const Frame& frame) {
+                                             const Frame& frame, std::vector<profile::Family> families = {}) {
   judge::SubjectHistory history;
   history.subject = subject;
   history.contents.resize(frame.points);
@@ -145,6 +145,7 @@ Result<std::vector<judge::Series>> SignalsIn(store::Store& store, const std::str
   wanted.from = frame.from;
   wanted.to = frame.to();
   wanted.step = frame.step;
+  wanted.families = std::move(families);
   Result<std::vector<store::Slice>> slices = store.Read(wanted);
   if (!slices.ok()) return slices.error();
   for (store::Slice& slice : *slices) {
@@ -220,7 +221,10 @@ Status CheckSubject(store::Store& store, const ChartQuery& query, const Read& re
 }
 
 Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read, Chart& chart) {
-  const auto signals = SignalsIn(store, query.subject, read.streams, read.frame);
+  // Hashed summaries are by far the longest, and mixes alone are read from them.
+  std::vector<profile::Family> families;
+  if (query.statistic != "mix") families = {profile::Family::kCounts, profile::Family::kDistributions};
+  const auto signals = SignalsIn(store, query.subject, read.streams, read.frame, std::move(families));
   if (!signals.ok()) return signals.error();
   bool found = false;
   for (const judge::Series& series : *signals) {

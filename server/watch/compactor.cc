@@ -1,11 +1,17 @@
 #include "server/watch/compactor.h"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <exception>
 #include <string>
 
 namespace fieldmark::watch {
+namespace {
+
+constexpr int kNicer = 10;  // a tenth of a core that is wanted by all
+
+}  // namespace
 
 Compactor::Compactor(store::Store& store, Clock clock, std::chrono::milliseconds pause)
     : store_(store), clock_(std::move(clock)), pause_(pause), thread_([this] { Run(); }) {}
@@ -35,6 +41,9 @@ Result<bool> Compactor::CompactSafely() {
 }
 
 void Compactor::Run() {
+  // Of this thread alone: what workers send comes first, as long as folding may be behind. Beyond, they are
+  // told to wait, and it has the core for itself.
+  static_cast<void>(::nice(kNicer));
   std::string told;  // what kept the last round from its end
   for (;;) {
     // A failed round is tried again after the pause.
