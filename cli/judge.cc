@@ -12,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/series_file.h"
 #include "cli/server_answers.h"
+#include "fieldmark/base/utc_time.h"
 #include "fieldmark/judge/judge.h"
 
 namespace fieldmark::cli {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/series_file.h"
+#include "fieldmark/base/utc_time.h"
 #include "fieldmark/judge/judge.h"
 
 namespace {
@@ -20,12 +21,12 @@ void Check(bool holds) {
 
 // Far from where later arithmetic overflows, and as text, where that has room for the year, the same time.
 void CheckTime(const std::string& text) {
-  const auto time = fieldmark::cli::ParseTime(text);
+  const auto time = fieldmark::ParseTime(text);
   if (!time.ok()) return;
   Check(*time >= -1'000'000'000'000 && *time <= 1'000'000'000'000);
   constexpr int64_t kYear10000 = 253'402'300'800;
   if (*time < 0 || *time >= kYear10000) return;
-  const auto again = fieldmark::cli::ParseTime(fieldmark::cli::TimeText(*time));
+  const auto again = fieldmark::ParseTime(fieldmark::TimeText(*time));
   Check(again.ok() && *again == *time);
 }
 

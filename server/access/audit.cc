@@ -8,27 +8,19 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
+
+#include "fieldmark/base/utc_time.h"
 
 namespace fieldmark::access {
 namespace {
 
 constexpr off_t kBytesMax = 16 << 20;
 
-std::string UtcTime(UnixMs at) {
-  const std::time_t seconds = static_cast<std::time_t>(at / 1000);
-  std::tm fields{};
-  ::gmtime_r(&seconds, &fields);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &fields);
-  return text;
-}
-
 }  // namespace
 
 Status Audit(const std::string& folder, UnixMs at, std::string_view action,
              const std::vector<std::pair<std::string_view, std::string>>& details) {
-  boost::json::object object{{"at", UtcTime(at)}, {"action", action}};
+  boost::json::object object{{"at", TimeText(at / 1000)}, {"action", action}};
   for (const auto& [key, value] : details) object[key] = value;
   const std::string line = boost::json::serialize(object) + "\n";
   const std::string path = folder + "/audit.log";

@@ -4,29 +4,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "fieldmark/base/utc_time.h"
+
 namespace fieldmark::watch {
 namespace {
-
-struct Civil {
-  int64_t year;
-  int month, day;
-};
-
-// Days since 1970-01-01 to a date of the proleptic Gregorian calendar, counting years from March so that the
-// leap day is the last of its year.
-Civil CivilOf(int64_t days) {
-  constexpr int64_t kDaysIn400Years = 146'097;
-  days += 719'468;  // from 0000-03-01
-  const int64_t era = (days >= 0 ? days : days - kDaysIn400Years + 1) / kDaysIn400Years;
-  const int64_t day_of_era = days - era * kDaysIn400Years;
-  const int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t month_from_march = (5 * day_of_year + 2) / 153;
-  const int day = static_cast<int>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-  const int month = static_cast<int>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day};
-}
 
 template <class... Values>
 std::string Format(const char* format, Values... values) {
@@ -54,14 +35,7 @@ std::string WithoutTrailingZeros(std::string text) {
 
 }  // namespace
 
-std::string UtcTime(UnixMs time) {
-  const int64_t seconds = (time >= 0 ? time : time - 999) / 1000;
-  const int64_t days = (seconds >= 0 ? seconds : seconds - 86'399) / 86'400;
-  const auto rest = static_cast<int>(seconds - days * 86'400);
-  const Civil date = CivilOf(days);
-  return Format("%04lld-%02d-%02dT%02d:%02d:%02dZ", static_cast<long long>(date.year), date.month, date.day,
-                rest / 3600, rest / 60 % 60, rest % 60);
-}
+std::string UtcTime(UnixMs time) { return TimeText(time / 1000 - (time % 1000 < 0 ? 1 : 0)); }
 
 std::string ClockTime(UnixMs time) { return UtcTime(time).substr(11, 5) + " UTC"; }
 
