@@ -1,6 +1,5 @@
 #include "cli/serve.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "cli/exit_code.h"
+#include "cli/log_lines.h"
 #include "cli/serve_settings.h"
 #include "cli/server_answers.h"
 #include "server/api/api.h"
@@ -45,6 +45,7 @@ sigset_t BlockSignals() {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is told as a full disk is
   return signals;
 }
 
@@ -76,7 +77,7 @@ void AllowDescriptors() {
 }
 
 Status Serve(const ServeSettings& settings) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("fieldmark"));
+  LogTo(settings.log_format == kJsonLog ? LogFormat::kJson : LogFormat::kText);
   Result<std::vector<watch::Look>> looks = LooksOf(settings);
   if (!looks.ok()) return looks.error();
   access::Gate gate(
@@ -112,8 +113,11 @@ Status Serve(const ServeSettings& settings) {
   std::printf("fieldmark %s is ready at %s, its data in %s\n", FIELDMARK_VERSION, (*server)->url().c_str(),
               folder.c_str());
   std::fflush(stdout);
+  spdlog::info("fieldmark {} is ready at {}", FIELDMARK_VERSION, (*server)->url());
   WaitForSignal(signals);
+  spdlog::info("stopping: requests under way are answered first");
   (*server)->Stop();
+  spdlog::info("stopped");
   return {};
 }
 

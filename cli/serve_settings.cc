@@ -45,6 +45,12 @@ Status ReadLooks(const Written& written, ServeSettings& into) {
   return looks.ok() ? Status() : looks.error();
 }
 
+Status ReadLogFormat(const Written& written, ServeSettings& into) {
+  FM_RETURN_IF_ERROR(ReadText(written, into.log_format));
+  if (into.log_format == kTextLog || into.log_format == kJsonLog) return {};
+  return Wrong("it is neither text nor json; write one of them");
+}
+
 std::string Quoted(std::string_view text) {
   std::ostringstream out;
   out << toml::value<std::string>(std::string(text));
@@ -214,6 +220,8 @@ const std::vector<ServeSetting>& AllServeSettings() {
          return ReadText(written, into.trusted_header);
        },
        [](const ServeSettings& from) { return Quoted(from.trusted_header); }},
+      {"log_format", "How it logs to standard error: text, or json for one object a line", ReadLogFormat,
+       [](const ServeSettings& from) { return Quoted(from.log_format); }},
   };
   return settings;
 }

@@ -13,6 +13,9 @@
 
 namespace fieldmark::cli {
 
+inline constexpr std::string_view kTextLog = "text";
+inline constexpr std::string_view kJsonLog = "json";
+
 struct ServeSettings {
   std::string data = "fieldmark-data";
   std::string listen = "127.0.0.1";
@@ -24,6 +27,7 @@ struct ServeSettings {
   std::vector<std::string> hosts;
   std::vector<std::string> trusted_proxies;
   std::string trusted_header;
+  std::string log_format{kTextLog};
 };
 
 // "port": `--port` as a flag, FIELDMARK_SERVE_PORT in the environment, port = 3435 in the file.

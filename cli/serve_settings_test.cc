@@ -64,7 +64,8 @@ TEST_F(ServeSettingsTest, EverySettingCanBeWrittenInEveryPlace) {
                                                      {"connections_max", "9"},
                                                      {"hosts", "a.example,b.example"},
                                                      {"trusted_proxies", "10.0.0.1"},
-                                                     {"trusted_header", "X-User"}};
+                                                     {"trusted_header", "X-User"},
+                                                     {"log_format", "json"}};
   ASSERT_EQ(values.size(), AllServeSettings().size());
   WrittenSettings by_flag, by_environment;
   for (const ServeSetting& setting : AllServeSettings()) {
@@ -112,6 +113,7 @@ TEST_F(ServeSettingsTest, WhatIsWrongIsSaidWithItsPlaceAndTheNearestName) {
       {"", {}, {{"looks", "soon"}}, {"flag --looks", "like 60s"}},
       {"", {}, {{"looks", "1h,15m"}}, {"flag --looks", "order them"}},
       {"trusted_header = 'X-User'", {}, {}, {"only one of them"}},
+      {"", {}, {{"log_format", "xml"}}, {"flag --log-format", "neither text nor json"}},
       {"", {}, {{"keep_days", "3"}}, {"flag --keep-days", "from 35"}},
   };
   for (const Case& each : cases) {
