@@ -1,4 +1,4 @@
-// Asks a Fieldmark server over HTTP. One request, one connection.
+// Asks a server over HTTP/1.1, one request a connection; over TLS where the address says https.
 #pragma once
 
 #include <chrono>
@@ -9,15 +9,22 @@
 
 namespace fieldmark::cli {
 
+struct HttpRequest {
+  std::string method = "GET";
+  std::string target;   // begins with '/'
+  std::string token{};  // goes as a bearer token unless empty
+  std::string json{};   // the body; empty: none
+};
+
 struct HttpReply {
   int status = 0;
   std::string body;
 };
 
-// GET `target` ("/api/v1/services") of the server at `url` ("http://127.0.0.1:3435"). kInvalidArgument for a
-// URL that is not http://host[:port], kUnavailable when no whole answer came in time. `token` is sent along
-// unless it is empty.
-Result<HttpReply> HttpGet(const std::string& url, std::string_view target, const std::string& token,
-                          std::chrono::seconds time_max = std::chrono::seconds(60));
+// `url` is "http://host:port" or "https://host". Over TLS the certificate must be of that host, from an
+// authority that this machine trusts: its own store, or the file that SSL_CERT_FILE names. kInvalidArgument
+// for another URL; kUnavailable when no reply came in time, or none that is HTTP, or the certificate is not
+// to be trusted.
+Result<HttpReply> SendHttp(const std::string& url, const HttpRequest& request, std::chrono::seconds time_max);
 
 }  // namespace fieldmark::cli

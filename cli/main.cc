@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "cli/backup.h"
+#include "cli/change.h"
 #include "cli/doctor.h"
 #include "cli/exit_code.h"
 #include "cli/forget.h"
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
   cli::AddServe(app, exit_code);
   cli::AddStatus(app, exit_code);
   cli::AddVerdict(app, exit_code);
+  cli::AddChange(app, exit_code);
   cli::AddJudge(app, exit_code);
   cli::AddDoctor(app, exit_code);
   cli::AddProfile(app, exit_code);

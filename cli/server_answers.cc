@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <boost/url.hpp>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
@@ -32,34 +33,61 @@ Error NobodyReported(const ServerOptions& options) {
 
 }  // namespace
 
-void AddServerOptions(CLI::App& command, ServerOptions& options) {
+void AddUrlOption(CLI::App& command, ServerOptions& options) {
   command.add_option("--url", options.url, "The server")->envname("FIELDMARK_URL")->capture_default_str();
   if (const char* token = std::getenv("FIELDMARK_TOKEN")) options.token = token;
+}
+
+void AddServerOptions(CLI::App& command, ServerOptions& options) {
+  AddUrlOption(command, options);
   command.add_option("--service", options.service, "Of which service; when there is one only, that");
   command.add_option("--environment", options.environment,
                      "In which environment; when there is one only, that");
   command.add_flag("--json", options.json, "The server's JSON instead of words");
 }
 
-Result<json::object> GetJson(const ServerOptions& options, const std::string& target) {
-  const Result<HttpReply> reply = HttpGet(options.url, target, options.token);
+Result<json::object> AskJson(const ServerOptions& options, const std::string& method,
+                             const std::string& target, const std::string& body) {
+  const Result<HttpReply> reply =
+      SendHttp(options.url, {method, target, options.token, body}, std::chrono::seconds(options.seconds_max));
   if (!reply.ok()) return reply.error();
   json::error_code failed;
   json::value value = json::parse(reply->body, failed);
   if (failed || !value.is_object()) return UnexpectedAnswer(options, reply->status);
-  if (reply->status == 200) return std::move(value.as_object());
+  if (reply->status == 200 || reply->status == 201) return std::move(value.as_object());
   const std::string detail = TextAt(value.as_object(), "detail");
   if (detail.empty()) return UnexpectedAnswer(options, reply->status);
   return Error{reply->status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnavailable, detail};
 }
 
+Result<json::object> GetJson(const ServerOptions& options, const std::string& target) {
+  return AskJson(options, "GET", target);
+}
+
+Result<json::object> GetList(const ServerOptions& options, const std::string& target,
+                             const std::string& name) {
+  json::array all;
+  std::string query = "?limit=500";
+  while (true) {
+    Result<json::object> page = GetJson(options, target + query);
+    if (!page.ok()) return page;
+    json::value* entries = page->if_contains(name);
+    if (entries == nullptr || !entries->is_array()) return UnexpectedAnswer(options, 200);
+    for (json::value& entry : entries->get_array()) all.push_back(std::move(entry));
+    const std::string next = TextAt(*page, "next");
+    if (next.empty()) {
+      *entries = std::move(all);
+      return page;
+    }
+    query = "?limit=500&" + QueryPair("cursor", next);
+  }
+}
+
 Result<json::array> ServicesLeft(const ServerOptions& options) {
-  Result<json::object> list = GetJson(options, "/api/v1/services");
+  const Result<json::object> list = GetList(options, "/api/v1/services", "services");
   if (!list.ok()) return list.error();
-  const json::value* services = list->if_contains("services");
-  if (services == nullptr || !services->is_array()) return UnexpectedAnswer(options, 200);
   json::array left;
-  for (const json::value& service : services->get_array()) {
+  for (const json::value& service : list->at("services").get_array()) {
     if (!service.is_object()) continue;
     const bool named = options.service.empty() || TextAt(service.get_object(), "service") == options.service;
     const bool placed =
@@ -110,7 +138,12 @@ Result<std::string> TargetOf(const ServerOptions& options, const std::string& le
     service = TextAt(left->front().get_object(), "service");
     environment = TextAt(left->front().get_object(), "environment");
   }
-  return "/api/v1/services/" + Encoded(service) + "/" + Encoded(environment) + "/" + leaf;
+  return ServicePath(service, environment, leaf);
+}
+
+std::string ServicePath(const std::string& service, const std::string& environment, const std::string& leaf) {
+  const std::string path = "/api/v1/services/" + Encoded(service);
+  return environment.empty() ? path : path + "/" + Encoded(environment) + "/" + leaf;
 }
 
 std::string QueryPair(const std::string& key, const std::string& value) { return key + "=" + Encoded(value); }

@@ -16,13 +16,23 @@ struct ServerOptions {
   std::string service;
   std::string environment;
   bool json = false;
+  int64_t seconds_max = 60;  // for an answer
 };
 
-// --url (or FIELDMARK_URL), FIELDMARK_TOKEN, --service, --environment, --json.
+// --url (or FIELDMARK_URL) and FIELDMARK_TOKEN.
+void AddUrlOption(CLI::App& command, ServerOptions& options);
+// Those, --service, --environment, --json.
 void AddServerOptions(CLI::App& command, ServerOptions& options);
 
-// The JSON object at `target`, or what the server's problem says.
+// The JSON object that the server answers with, or what its problem says. `body` goes as JSON unless it is
+// empty.
+Result<boost::json::object> AskJson(const ServerOptions& options, const std::string& method,
+                                    const std::string& target, const std::string& body = "");
 Result<boost::json::object> GetJson(const ServerOptions& options, const std::string& target);
+
+// A whole list, page after page: the last page, with `name` holding the entries of all.
+Result<boost::json::object> GetList(const ServerOptions& options, const std::string& target,
+                                    const std::string& name);
 
 // Of ServiceList, those that --service and --environment leave.
 Result<boost::json::array> ServicesLeft(const ServerOptions& options);
@@ -34,6 +44,10 @@ Error NoSuchService(const ServerOptions& options);
 // "/api/v1/services/{service}/{environment}/status", encoded. The one service that is left;
 // kFailedPrecondition with a list when there are several, as NoSuchService when there is none.
 Result<std::string> TargetOf(const ServerOptions& options, const std::string& leaf);
+
+// The same for names that are given; without an environment up to the service.
+std::string ServicePath(const std::string& service, const std::string& environment = "",
+                        const std::string& leaf = "");
 
 // "key=value" of a query, encoded.
 std::string QueryPair(const std::string& key, const std::string& value);

@@ -76,7 +76,7 @@ void PrintServices(const json::array& services) {
 
 Result<int> Services(const ServerOptions& options, const json::array& services) {
   if (options.json) {
-    Result<json::object> list = GetJson(options, "/api/v1/services");
+    Result<json::object> list = GetList(options, "/api/v1/services", "services");
     if (!list.ok()) return list.error();
     (*list)["services"] = services;
     Print(json::serialize(*list) + "\n");

@@ -26,6 +26,7 @@ struct TokenOptions {
   std::string environment;
   std::string name;
   std::string id;
+  bool admin = false;
   bool json = false;
 };
 
@@ -43,10 +44,14 @@ std::string DayOf(UnixMs at) {
   return text;
 }
 
-std::string_view KindCode(const Token& token) { return token.kind == TokenKind::kIngest ? "ingest" : "read"; }
+// What it is good for.
+std::string WordsOf(const Token& token) {
+  if (token.kind == TokenKind::kIngest) return "writes for " + token.service + " in " + token.environment;
+  return token.kind == TokenKind::kRead ? "reads everything" : "reads, announces and erases everything";
+}
 
 json::object JsonOf(const Token& token) {
-  return {{"id", token.id},           {"kind", KindCode(token)},
+  return {{"id", token.id},           {"kind", access::TokenKindCode(token.kind)},
           {"service", token.service}, {"environment", token.environment},
           {"name", token.name},       {"created_at", DayOf(token.created_unix_ms)}};
 }
@@ -54,7 +59,7 @@ json::object JsonOf(const Token& token) {
 Status AuditToken(const std::string& folder, std::string_view action, const Token& token) {
   return access::Audit(folder, WallClock(), action,
                        {{"token", token.id},
-                        {"kind", std::string(KindCode(token))},
+                        {"kind", std::string(access::TokenKindCode(token.kind))},
                         {"service", token.service},
                         {"environment", token.environment},
                         {"name", token.name},
@@ -64,7 +69,7 @@ Status AuditToken(const std::string& folder, std::string_view action, const Toke
 Status Create(const TokenOptions& options) {
   const bool for_writing = !options.service.empty() || !options.environment.empty();
   Token wanted;
-  wanted.kind = for_writing ? TokenKind::kIngest : TokenKind::kRead;
+  wanted.kind = options.admin ? TokenKind::kAdmin : for_writing ? TokenKind::kIngest : TokenKind::kRead;
   wanted.service = options.service;
   wanted.environment = options.environment;
   wanted.name = options.name;
@@ -78,14 +83,9 @@ Status Create(const TokenOptions& options) {
     return {};
   }
   std::printf("%s\n", made->text.c_str());
-  if (for_writing) {
-    std::fprintf(stderr, "It writes for %s in %s and is not shown again; set FIELDMARK_TOKEN to it there\n",
-                 Printable(options.service).c_str(), Printable(options.environment).c_str());
-  } else {
-    std::fprintf(
-        stderr,
-        "It reads every service and is not shown again; give it to the page, or set FIELDMARK_TOKEN\n");
-  }
+  std::fprintf(
+      stderr, "It %s and is not shown again; %s\n", Printable(WordsOf(made->token)).c_str(),
+      for_writing ? "set FIELDMARK_TOKEN to it there" : "give it to the page, or set FIELDMARK_TOKEN");
   return {};
 }
 
@@ -101,11 +101,9 @@ Status List(const TokenOptions& options) {
   if (tokens->empty()) std::printf("there are no tokens in %s\n", options.data.c_str());
   std::vector<Row> rows;
   for (const Token& token : *tokens) {
-    const std::string what = token.kind == TokenKind::kRead
-                                 ? "reads everything"
-                                 : "writes for " + token.service + " in " + token.environment;
     rows.push_back(
-        {{token.id, Printable(what), DayOf(token.created_unix_ms), Printable(token.name)}, Tone::kQuiet});
+        {{token.id, Printable(WordsOf(token)), DayOf(token.created_unix_ms), Printable(token.name)},
+         Tone::kQuiet});
   }
   std::fputs(Aligned(rows, "").c_str(), stdout);
   return {};
@@ -150,6 +148,7 @@ void AddToken(CLI::App& app, int& exit_code) {
       Create, options, exit_code);
   create->add_option("--service", options->service, "What it may write for");
   create->add_option("--environment", options->environment, "Where");
+  create->add_flag("--admin", options->admin, "One that also announces changes and erases, of every service");
   create->add_option("--name", options->name, "Whose it is, for the list");
   AddVerb(*command, "list", "Show them, without their secrets", List, options, exit_code);
   CLI::App* revoke = AddVerb(*command, "revoke", "End one at once", Revoke, options, exit_code);

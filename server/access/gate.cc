@@ -53,6 +53,39 @@ std::string_view CookieIn(std::string_view header, std::string_view name) {
   return {};
 }
 
+// Of the kinds of tokens, by Purpose.
+bool Fits(TokenKind kind, Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kRead:
+      return kind != TokenKind::kIngest;
+    case Purpose::kIngest:
+      return kind == TokenKind::kIngest;
+    case Purpose::kAnnounce:
+      return kind != TokenKind::kRead;
+    case Purpose::kErase:
+      return kind == TokenKind::kAdmin;
+  }
+  return false;
+}
+
+std::string_view NeedsAnotherKind(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kRead:
+      return "reading: this token is for writing alone; make one with 'fieldmark token create'";
+    case Purpose::kIngest:
+      return "taking data in: this token is not for writing; make one with 'fieldmark token create --service "
+             "S "
+             "--environment E'";
+    case Purpose::kAnnounce:
+      return "announcing a change: this token is for reading alone; use the service's own for writing, or "
+             "one "
+             "from 'fieldmark token create --admin'";
+    case Purpose::kErase:
+      return "erasing: this token is not for that; make one with 'fieldmark token create --admin'";
+  }
+  return {};
+}
+
 constexpr std::string_view kNeedsToken =
     "answering a request: it needs a token; make one on the server with 'fieldmark token create', and send "
     "it as "
@@ -64,6 +97,24 @@ bool Caller::MayIngest(std::string_view service, std::string_view environment) c
   if (kind == Kind::kAnybody) return true;
   return token && token->kind == TokenKind::kIngest && token->service == service &&
          token->environment == environment;
+}
+
+std::string_view CallerCode(Caller::Kind kind) {
+  switch (kind) {
+    case Caller::Kind::kAnybody:
+      return "anybody";
+    case Caller::Kind::kToken:
+      return "token";
+    case Caller::Kind::kSession:
+      return "session";
+    case Caller::Kind::kProxy:
+      return "proxy";
+  }
+  return "anybody";
+}
+
+bool Caller::MayAnnounce(std::string_view service, std::string_view environment) const {
+  return MayIngest(service, environment) || (token && token->kind == TokenKind::kAdmin);
 }
 
 Gate::Gate(GateSettings settings, Clock clock) : settings_(std::move(settings)), clock_(std::move(clock)) {}
@@ -181,15 +232,10 @@ Admission Gate::Admit(const Credentials& credentials, Purpose purpose) {
   if (const std::string_view text = BearerOf(credentials.authorization); !text.empty()) {
     Admission checked = CheckText(credentials.peer, text, now);
     if (!checked.caller) return checked;
-    const bool fits = (checked.caller->token->kind == TokenKind::kIngest) == (purpose == Purpose::kIngest);
-    if (fits) return checked;
-    return Refused(403,
-                   purpose == Purpose::kIngest
-                       ? "taking data in: this token is for reading; make one with 'fieldmark token create "
-                         "--service S --environment E'"
-                       : "reading: this token is for writing alone; make one with 'fieldmark token create'");
+    if (Fits(checked.caller->token->kind, purpose)) return checked;
+    return Refused(403, std::string(NeedsAnotherKind(purpose)));
   }
-  if (purpose == Purpose::kIngest) return Refused(401, std::string(kNeedsToken));
+  if (purpose != Purpose::kRead) return Refused(401, std::string(kNeedsToken));
   if (!settings_.trusted_header.empty() && !credentials.proxy_user.empty()) {
     const auto& proxies = settings_.trusted_proxies;
     if (std::find(proxies.begin(), proxies.end(), credentials.peer) != proxies.end())
@@ -205,7 +251,7 @@ Gate::Session Gate::LogIn(const Credentials& credentials, std::string_view token
   const UnixMs now = clock_();
   const Admission checked = CheckText(credentials.peer, Trimmed(token_text), now);
   if (!checked.caller) return {{}, {}, checked.refusal};
-  if (checked.caller->token->kind != TokenKind::kRead)
+  if (!Fits(checked.caller->token->kind, Purpose::kRead))
     return {{}, {}, {403, "logging in: this token is for writing alone; use one for reading"}};
   std::erase_if(sessions_, [&](const auto& session) { return now >= session.second.ends; });
   if (sessions_.size() >= kSessionsMax)

@@ -30,7 +30,8 @@ struct Credentials {
   std::string_view proxy_user;     // the trusted header
 };
 
-enum class Purpose : uint8_t { kRead, kIngest };
+// A session and a proxy's person read alone; the rest needs a token of the right kind.
+enum class Purpose : uint8_t { kRead, kIngest, kAnnounce, kErase };
 
 struct Caller {
   enum class Kind : uint8_t { kAnybody, kToken, kSession, kProxy };
@@ -40,7 +41,10 @@ struct Caller {
 
   // Whether this caller may write for a service.
   bool MayIngest(std::string_view service, std::string_view environment) const;
+  bool MayAnnounce(std::string_view service, std::string_view environment) const;
 };
+
+std::string_view CallerCode(Caller::Kind kind);  // "anybody", "token", "session", "proxy"
 
 // 401: nobody we know. 403: somebody who may do something else. 429: failed too often from that address.
 struct Refusal {

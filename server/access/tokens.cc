@@ -62,7 +62,7 @@ bool HashFrom(std::string_view hex, SecretHash& into) {
 }
 
 json::object JsonOf(const Token& token) {
-  json::object object{{"id", token.id}, {"kind", token.kind == TokenKind::kIngest ? "ingest" : "read"}};
+  json::object object{{"id", token.id}, {"kind", TokenKindCode(token.kind)}};
   if (token.kind == TokenKind::kIngest) {
     object["service"] = token.service;
     object["environment"] = token.environment;
@@ -84,14 +84,16 @@ bool TokenFrom(const json::value& value, Token& into) {
   const std::string kind = TextAt(*object, "kind");
   const json::value* created = object->if_contains("created_unix_ms");
   into.id = TextAt(*object, "id");
-  into.kind = kind == "ingest" ? TokenKind::kIngest : TokenKind::kRead;
+  for (const TokenKind one : {TokenKind::kIngest, TokenKind::kRead, TokenKind::kAdmin}) {
+    if (kind == TokenKindCode(one)) into.kind = one;
+  }
   into.service = TextAt(*object, "service");
   into.environment = TextAt(*object, "environment");
   into.name = TextAt(*object, "name");
   into.created_unix_ms = created != nullptr && created->is_int64() ? created->get_int64() : 0;
   const bool scoped = !into.service.empty() && !into.environment.empty();
-  return (kind == "read" || (kind == "ingest" && scoped)) && into.id.size() == kIdLength &&
-         HashFrom(TextAt(*object, "hash"), into.hash);
+  return kind == TokenKindCode(into.kind) && (scoped || into.kind != TokenKind::kIngest) &&
+         into.id.size() == kIdLength && HashFrom(TextAt(*object, "hash"), into.hash);
 }
 
 Error Damaged(const std::string& path) {
@@ -144,14 +146,27 @@ Status CheckWanted(const Token& wanted) {
     return Error{ErrorCode::kInvalidArgument,
                  "creating a token: one for writing is for one service in one environment; name both"};
   }
-  if (wanted.kind == TokenKind::kRead && !(wanted.service.empty() && wanted.environment.empty())) {
+  if (wanted.kind != TokenKind::kIngest && !(wanted.service.empty() && wanted.environment.empty())) {
     return Error{ErrorCode::kInvalidArgument,
-                 "creating a token: one for reading sees every service; leave service and environment out"};
+                 "creating a token: one for reading or administering is for every service; leave service and "
+                 "environment out"};
   }
   return {};
 }
 
 }  // namespace
+
+std::string_view TokenKindCode(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::kIngest:
+      return "ingest";
+    case TokenKind::kRead:
+      return "read";
+    case TokenKind::kAdmin:
+      return "admin";
+  }
+  return "read";
+}
 
 SecretHash HashOf(std::string_view secret) {
   Prepare();

@@ -16,7 +16,9 @@ namespace fieldmark::access {
 
 using SecretHash = std::array<uint8_t, 32>;
 
-enum class TokenKind : uint8_t { kIngest, kRead };
+// An admin token reads too, announces changes of every service, and erases.
+enum class TokenKind : uint8_t { kIngest, kRead, kAdmin };
+std::string_view TokenKindCode(TokenKind kind);  // "ingest", "read", "admin"
 
 struct Token {
   std::string id;  // eight hexadecimal digits, in the token's text and in logs
@@ -47,7 +49,7 @@ std::string_view IdOf(std::string_view text);
 std::string TokensPath(const std::string& folder);
 
 // Makes the folder when there is none. kInvalidArgument for an ingest token without a service and an
-// environment, or a read token with one; kTooLarge beyond kTokensMax.
+// environment, or another one with either; kTooLarge beyond kTokensMax.
 Result<NewToken> CreateToken(const std::string& folder, const Token& wanted, UnixMs now);
 // Oldest first. A file that is not there holds none; kDataLoss for one that is damaged.
 Result<std::vector<Token>> ListTokens(const std::string& folder);

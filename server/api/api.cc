@@ -9,10 +9,14 @@
 #include <filesystem>
 #include <optional>
 
+#include "fieldmark/base/utf8.h"
 #include "server/access/audit.h"
+#include "server/api/change_in.h"
+#include "server/api/etag.h"
 #include "server/api/json_out.h"
 #include "server/api/metrics.h"
 #include "server/api/page.h"
+#include "server/api/paging.h"
 #include "server/watch/charts.h"
 #include "server/watch/words.h"
 
@@ -24,9 +28,10 @@ namespace json = boost::json;
 // The sender's clock at this attempt, in milliseconds since the epoch.
 constexpr std::string_view kClockHeader = "Fieldmark-Clock";
 constexpr size_t kHelloBytesMax = 4096;
+constexpr size_t kChangeBytesMax = 16u << 10;
 
-Response Json(const json::object& object) {
-  return {200, "application/json", json::serialize(object), {{"Cache-Control", "no-store"}}};
+Response Json(const json::object& object, int status = 200) {
+  return {status, "application/json", json::serialize(object), {{"Cache-Control", "no-store"}}};
 }
 
 Response ProblemOf(const Error& error) {
@@ -105,6 +110,23 @@ struct Api::Call {
                                                   ": it is no whole number from " + std::to_string(least) +
                                                   " to " + std::to_string(most) + "; give one"};
   }
+
+  Result<PageRequest> Page() const {
+    PageRequest page;
+    const Result<std::optional<int64_t>> limit = Integer("limit", 1, kPageEntriesMax);
+    if (!limit.ok()) return limit.error();
+    if (*limit) page.limit = static_cast<size_t>(**limit);
+    const std::optional<std::string_view> cursor = Parameter("cursor");
+    if (!cursor) return page;
+    const std::optional<std::string> after = KeyOf(*cursor);
+    if (!after) {
+      return Error{
+          ErrorCode::kInvalidArgument,
+          "reading the parameter cursor: it is none of this server's; give the next of the page before"};
+    }
+    page.after = *after;
+    return page;
+  }
 };
 
 struct Api::Endpoint {
@@ -131,13 +153,25 @@ const std::vector<Api::Endpoint>& Api::Endpoints() {
   static const std::vector<Endpoint> endpoints{
       {"POST", {"api", "v1", "hello"}, &Api::Hello, access::Purpose::kIngest},
       {"POST", {"api", "v1", "batches"}, &Api::AppendBatch, access::Purpose::kIngest},
+      {"GET", {"api", "v1", "session"}, &Api::GetSession, std::nullopt},
       {"POST", {"api", "v1", "session"}, &Api::LogIn, std::nullopt},
       {"DELETE", {"api", "v1", "session"}, &Api::LogOut, std::nullopt},
       {"GET", {"api", "v1", "services"}, &Api::ListServices, access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "status"}, &Api::GetStatus, access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "changes"}, &Api::ListChanges, access::Purpose::kRead},
+      {"POST",
+       {"api", "v1", "services", "{}", "{}", "changes"},
+       &Api::AnnounceChange,
+       access::Purpose::kAnnounce},
+      {"PATCH",
+       {"api", "v1", "services", "{}", "{}", "changes", "{}"},
+       &Api::AmendChange,
+       access::Purpose::kAnnounce},
+      {"GET", {"api", "v1", "services", "{}", "{}", "subjects"}, &Api::ListSubjects, access::Purpose::kRead},
+      {"GET", {"api", "v1", "services", "{}", "{}", "fields"}, &Api::ListFields, access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "verdict"}, &Api::GetVerdict, access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "series"}, &Api::GetSeries, access::Purpose::kRead},
+      {"DELETE", {"api", "v1", "services", "{}"}, &Api::Forget, access::Purpose::kErase},
       {"GET", {"health"}, &Api::GetHealth, access::Purpose::kRead},
       {"GET", {"health", "live"}, &Api::GetLive, std::nullopt},
       {"GET", {"health", "ready"}, &Api::GetReady, std::nullopt},
@@ -158,8 +192,20 @@ Api::Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts,
       options_(std::move(options)),
       started_(clock_()) {}
 
+std::vector<std::string> Api::Routes() {
+  std::vector<std::string> routes;
+  for (const Endpoint& endpoint : Endpoints()) {
+    std::string route = std::string(endpoint.method) + " ";
+    for (const std::string_view segment : endpoint.path) route += "/" + std::string(segment);
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
 Lane Api::LaneOf(const Request& request) const {
-  return request.method == "POST" || request.target.starts_with("/health") ? Lane::kWrite : Lane::kRead;
+  return request.method == "POST" || request.method == "PATCH" || request.target.starts_with("/health")
+             ? Lane::kWrite
+             : Lane::kRead;
 }
 
 access::Credentials Api::CredentialsOf(const Request& request) const {
@@ -169,6 +215,8 @@ access::Credentials Api::CredentialsOf(const Request& request) const {
 }
 
 Response Api::Handle(const Request& request) {
+  if (request.Count("Host") > 1)
+    return Problem(400, "reading a request: it has several Host headers, which may differ; send one");
   if (!IsOurHost(request.Header("Host"), options_.hosts)) {
     return Problem(
         421,
@@ -191,6 +239,11 @@ Response Api::Route(const Request& request) {
   std::vector<std::string> segments;
   for (const auto segment : target->segments()) segments.push_back(segment);
   for (const auto& parameter : target->params()) call.parameters.emplace_back(parameter.key, parameter.value);
+
+  const auto is_text = [](const auto& pair) { return IsUtf8(pair.first) && IsUtf8(pair.second); };
+  const bool text = std::all_of(segments.begin(), segments.end(), IsUtf8) &&
+                    std::all_of(call.parameters.begin(), call.parameters.end(), is_text);
+  if (!text) return Problem(400, "reading a request: its target is not UTF-8; encode names as that");
 
   const std::string_view method = request.method == "HEAD" ? std::string_view("GET") : request.method;
   std::string allowed;
@@ -259,6 +312,12 @@ Response Api::AppendBatch(const Call& call) {
   return Problem(reply.status, reply.detail);
 }
 
+Response Api::GetSession(const Call& call) {
+  const access::Admission admission = gate_.Admit(CredentialsOf(call.request), access::Purpose::kRead);
+  if (admission.refusal.status == 429) return RefusalResponse(admission.refusal);
+  return Json({{"kind", admission.caller ? access::CallerCode(admission.caller->kind) : "nobody"}});
+}
+
 // The cookie is Secure when a proxy of ours says that the browser speaks TLS to it; on plain HTTP a browser
 // would not send such a one back.
 Response Api::LogIn(const Call& call) {
@@ -289,20 +348,36 @@ Response Api::LogOut(const Call& call) {
   return {204, {}, {}, {{"Cache-Control", "no-store"}, {"Set-Cookie", SessionCookie("", 0, false)}}};
 }
 
-void Api::Audit(std::string_view action, std::string_view who, const Request& request) {
+void Api::Audit(std::string_view action, std::string_view who, const Request& request, AuditDetails more) {
   if (options_.data_folder.empty()) return;
-  const Status written = access::Audit(options_.data_folder, clock_(), action,
-                                       {{"token", std::string(who)}, {"from", request.peer}});
+  more.emplace_back("token", who);
+  more.emplace_back("from", request.peer);
+  const Status written = access::Audit(options_.data_folder, clock_(), action, more);
   if (!written.ok()) spdlog::error("{}", written.error().message);
 }
 
-Response Api::ListServices(const Call&) {
-  const Result<std::vector<watch::ServiceStatus>> services = answers_.All();
+Response Api::Repeating(const Call& call, const json::object& object, bool with_time) const {
+  std::string body = json::serialize(object);
+  const std::string etag = "W/" + EtagOf(body);
+  const bool known = HasEtag(call.request.Header("If-None-Match"), std::string_view(etag).substr(2));
+  Response response{known ? 304 : 200, "", "", {{"Cache-Control", "private, no-cache"}, {"ETag", etag}}};
+  if (known) return response;
+  if (with_time) body.insert(body.size() - 1, ",\"server_time\":\"" + watch::UtcTime(clock_()) + "\"");
+  response.content_type = "application/json";
+  response.body = std::move(body);
+  return response;
+}
+
+Response Api::ListServices(const Call& call) {
+  const Result<PageRequest> page = call.Page();
+  if (!page.ok()) return ProblemOf(page.error());
+  const Result<watch::Answers::List> services = answers_.All();
   if (!services.ok()) return ProblemOf(services.error());
-  json::array array;
-  for (const watch::ServiceStatus& status : *services) array.push_back(ServiceSummaryJson(status));
-  return Json(
-      {{"services", std::move(array)}, {"server_time", watch::UtcTime(clock_())}, {"notices", Notices()}});
+  json::object list = PageOf(
+      "services", **services, *page, [](const watch::ServiceStatus& status) { return status.sort_key(); },
+      ServiceSummaryJson);
+  list["notices"] = Notices();
+  return Repeating(call, list, true);
 }
 
 Response Api::GetStatus(const Call& call) {
@@ -314,17 +389,118 @@ Response Api::GetStatus(const Call& call) {
   json::array notices = Notices();
   for (const std::string& sentence : *shortfalls) notices.emplace_back(sentence);
   object["notices"] = std::move(notices);
-  return Json(object);
+  return Repeating(call, object, true);
 }
 
 Response Api::ListChanges(const Call& call) {
-  const Result<std::vector<watch::Deployment>> deployments =
-      verdicts_.DeploymentsOf(call.names[0], call.names[1]);
-  if (!deployments.ok()) return ProblemOf(deployments.error());
-  json::array changes;
-  for (auto one = deployments->rbegin(); one != deployments->rend(); ++one)
-    changes.push_back(ChangeJson(*one));
-  return Json({{"changes", std::move(changes)}});
+  const Result<PageRequest> page = call.Page();
+  if (!page.ok()) return ProblemOf(page.error());
+  const Result<std::vector<watch::Change>> changes = verdicts_.ChangesOf(call.names[0], call.names[1]);
+  if (!changes.ok()) return ProblemOf(changes.error());
+  return Repeating(call, PageOf(
+                             "changes", *changes, *page,
+                             [](const watch::Change& change) { return change.sort_key(); }, ChangeJson));
+}
+
+Response Api::AnnounceChange(const Call& call) {
+  store::AnnouncedChange change;
+  change.kind = watch::kDeploymentKind;
+  change.at = clock_();
+  change.announced_at = change.at;
+  return SaveChange(call, std::move(change));
+}
+
+Response Api::AmendChange(const Call& call) {
+  if (!call.caller.MayAnnounce(call.names[0], call.names[1])) return OtherService(call.caller);
+  const std::optional<int64_t> id = ParseInteger(call.names[2]);
+  const Result<std::vector<store::AnnouncedChange>> all =
+      store_.AnnouncedChanges(call.names[1], call.names[0]);
+  if (!all.ok()) return ProblemOf(all.error());
+  const auto found = std::find_if(all->begin(), all->end(), [&](const auto& one) { return one.id == id; });
+  if (found == all->end()) {
+    return Problem(
+        404, "amending a change: the service has none of that id; the list of its changes has their ids");
+  }
+  store::AnnouncedChange change = *found;
+  change.amended_at = clock_();
+  return SaveChange(call, std::move(change));
+}
+
+// With what the body says of it.
+Response Api::SaveChange(const Call& call, store::AnnouncedChange change) {
+  change.service = call.names[0];
+  change.environment = call.names[1];
+  if (!call.caller.MayAnnounce(change.service, change.environment)) return OtherService(call.caller);
+  if (MediaType(call.request.Header("Content-Type")) != "application/json")
+    return Problem(415, "reading a change: its content type is not application/json; send it as that");
+  if (call.request.body.size() > kChangeBytesMax)
+    return Problem(413, "reading a change: it is longer than 16 KiB; write less, and link to the rest");
+  for (const std::string* name : {&change.service, &change.environment}) {
+    if (const Status named = ingest::CheckName("name of a service or environment", *name); !named.ok())
+      return ProblemOf(named.error());
+  }
+  if (const Status read = ReadChange(call.request.body, change); !read.ok()) return ProblemOf(read.error());
+  if (const Status checked = watch::CheckAnnounced(change, clock_()); !checked.ok())
+    return ProblemOf(checked.error());
+  const bool is_new = change.id == 0;
+  const Result<int64_t> id = store_.SaveChange(change);
+  if (!id.ok()) return ProblemOf(id.error());
+  change.id = *id;
+  Audit(is_new ? "change announced" : "change amended", call.caller.name, call.request,
+        {{"service", change.service}, {"environment", change.environment}, {"change", std::to_string(*id)}});
+  return Json(ChangeJson({std::nullopt, std::move(change)}), is_new ? 201 : 200);
+}
+
+Response Api::Forget(const Call& call) {
+  const auto given = [&](std::string_view name) {
+    const std::optional<std::string_view> text = call.Parameter(name);
+    return text ? std::optional<std::string>(*text) : std::nullopt;
+  };
+  const std::optional<std::string> environment = given("environment"), field = given("field");
+  const bool empty = (environment && environment->empty()) || (field && field->empty());
+  if (empty)
+    return Problem(400, "forgetting: environment or field is empty; leave it out to mean all of them");
+  const Result<store::Forgotten> forgotten = store_.Forget(call.names[0], environment, field);
+  // What went before it failed is gone too.
+  if (forgotten.ok() || forgotten.error().code != ErrorCode::kNotFound) {
+    Audit("forgotten", call.caller.name, call.request,
+          {{"service", call.names[0]},
+           {"environment", environment.value_or("")},
+           {"field", field.value_or("")},
+           {"outcome", forgotten.ok() ? "whole" : "failed"}});
+  }
+  if (!forgotten.ok()) return ProblemOf(forgotten.error());
+  ingest_.Forget(call.names[0], environment);
+  return Json({{"streams", forgotten->streams}, {"rows", forgotten->rows}});
+}
+
+Response Api::ListSubjects(const Call& call) {
+  const Result<PageRequest> page = call.Page();
+  if (!page.ok()) return ProblemOf(page.error());
+  const auto subjects = watch::SubjectsOf(store_, call.names[0], call.names[1]);
+  if (!subjects.ok()) return ProblemOf(subjects.error());
+  return Repeating(call, PageOf(
+                             "subjects", *subjects, *page, [](const std::string& name) { return name; },
+                             [](const std::string& name) { return json::value(name); }));
+}
+
+Response Api::ListFields(const Call& call) {
+  const Result<PageRequest> page = call.Page();
+  if (!page.ok()) return ProblemOf(page.error());
+  const Result<std::optional<int64_t>> minutes =
+      call.Integer("minutes", watch::kContentMinutesMin, watch::kContentMinutesMax);
+  if (!minutes.ok()) return ProblemOf(minutes.error());
+  const std::optional<std::string_view> subject = call.Parameter("subject");
+  if (!subject) return Problem(400, "reading the parameters of fields: subject is missing; give it");
+  const auto contents = watch::ContentsOf(store_, call.names[0], call.names[1], *subject,
+                                          minutes->value_or(watch::kContentMinutes), clock_());
+  if (!contents.ok()) return ProblemOf(contents.error());
+  json::object list = PageOf(
+      "fields", contents->fields, *page, [](const watch::FieldContents& field) { return "." + field.path; },
+      FieldJson);
+  list["since"] = watch::UtcTime(contents->since);
+  list["documents"] = contents->documents;
+  return Repeating(call, list);
 }
 
 Response Api::GetVerdict(const Call& call) {
@@ -332,7 +508,7 @@ Response Api::GetVerdict(const Call& call) {
   if (!look_s.ok()) return ProblemOf(look_s.error());
   const Result<watch::DeploymentVerdict> verdict =
       verdicts_.Of(call.names[0], call.names[1], call.Parameter("change"), *look_s);
-  return verdict.ok() ? Json(VerdictJson(*verdict)) : ProblemOf(verdict.error());
+  return verdict.ok() ? Repeating(call, VerdictJson(*verdict)) : ProblemOf(verdict.error());
 }
 
 Response Api::GetSeries(const Call& call) {
@@ -352,7 +528,7 @@ Response Api::GetSeries(const Call& call) {
   query.statistic = *statistic;
   if (*minutes) query.minutes = **minutes;
   const Result<watch::Chart> chart = watch::ChartOf(store_, verdicts_, query, clock_());
-  return chart.ok() ? Json(SeriesJson(*chart)) : ProblemOf(chart.error());
+  return chart.ok() ? Repeating(call, SeriesJson(*chart)) : ProblemOf(chart.error());
 }
 
 json::array Api::Notices() const {

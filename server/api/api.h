@@ -3,8 +3,10 @@
 #pragma once
 
 #include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/access/gate.h"
@@ -28,6 +30,9 @@ class Api : public Handler {
   Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts, watch::Answers& answers,
       access::Gate& gate, watch::Clock clock, ApiOptions options = {});
 
+  // "GET /api/v1/services/{}/{}/status" and so on: what openapi.yaml describes, no more and no less.
+  static std::vector<std::string> Routes();
+
   Lane LaneOf(const Request& request) const override;
   Response Handle(const Request& request) override;
 
@@ -38,20 +43,30 @@ class Api : public Handler {
 
   Response Route(const Request& request);
   access::Credentials CredentialsOf(const Request& request) const;
+  Response GetSession(const Call& call);
   Response LogIn(const Call& call);
   Response LogOut(const Call& call);
-  void Audit(std::string_view action, std::string_view who, const Request& request);
+  using AuditDetails = std::vector<std::pair<std::string_view, std::string>>;
+  void Audit(std::string_view action, std::string_view who, const Request& request, AuditDetails more = {});
   Response Hello(const Call& call);
   Response AppendBatch(const Call& call);
   Response ListServices(const Call& call);
   Response GetStatus(const Call& call);
   Response ListChanges(const Call& call);
+  Response AnnounceChange(const Call& call);
+  Response AmendChange(const Call& call);
+  Response SaveChange(const Call& call, store::AnnouncedChange change);
+  Response Forget(const Call& call);
+  Response ListSubjects(const Call& call);
+  Response ListFields(const Call& call);
   Response GetVerdict(const Call& call);
   Response GetSeries(const Call& call);
   Response GetHealth(const Call& call);
   Response GetMetrics(const Call& call);
   Response GetLive(const Call& call);
   Response GetReady(const Call& call);
+  // An answer that may be the one that the client has already. `server_time` is left out of the comparison.
+  Response Repeating(const Call& call, const boost::json::object& object, bool with_time = false) const;
   // What everybody who looks should know of this server itself, in words; empty when it is well.
   boost::json::array Notices() const;
 

@@ -74,6 +74,9 @@ class ApiTest : public testing::Test {
     ExpectShape(problem, "Problem");
     EXPECT_EQ(problem.at("status").as_int64(), status);
   }
+  Response Announce(const std::string& body, const std::string& method = "POST", const std::string& id = "") {
+    return Ask(method, base_ + "/changes" + id, body);
+  }
   // A deployment ten minutes ago that broke a field.
   void RunBadDeployment() {
     watch::FabricatedService service(store_, "or/ders", "pro duction");
@@ -185,6 +188,191 @@ TEST_F(ApiTest, ListsChangesNewestFirst) {
   EXPECT_TRUE(changes[1].at("from_version").is_null());
 }
 
+TEST_F(ApiTest, WhatIsAnnouncedOfADeploymentStandsWithIt) {
+  RunBadDeployment();
+  const Response announced =
+      Announce(R"({"title":"release 2","version":"bad","at":"2026-02-02T11:48:00Z","owner":"ada",)"
+               R"("url":"https://ci.example.org/7","rollback":"helm rollback 41","expected":"nothing"})");
+  ASSERT_EQ(announced.status, 201) << announced.body;
+  const json::value kept = json::parse(announced.body);
+  ExpectShape(kept, "Change");
+  EXPECT_TRUE(kept.at("first_seen_at").is_null());
+  const json::value first = MustGet(base_ + "/changes", "ChangeList").at("changes").at(0);
+  EXPECT_EQ(first.at("id"), kept.at("id"));
+  EXPECT_EQ(first.at("title").as_string(), "release 2");
+  EXPECT_EQ(first.at("at").as_string(), "2026-02-02T11:50:00Z") << "as it was observed";
+  EXPECT_EQ(first.at("rollback").as_string(), "helm rollback 41");
+  now_ += 11'000;  // what was read of the service is kept for ten seconds
+  EXPECT_EQ(MustGet(base_ + "/verdict", "Verdict").at("change").at("title").as_string(), "release 2");
+  EXPECT_EQ(MustGet(base_ + "/status", "Status").at("verdict").at("change").at("owner").as_string(), "ada");
+}
+
+TEST_F(ApiTest, AmendsWhatWasAnnouncedAndLeavesTheRest) {
+  ASSERT_EQ(Announce(R"({"title":"add an index","kind":"migration","owner":"ada"})").status, 201);
+  now_ += 60'000;
+  const Response amended = Announce(R"({"expected":"orders are faster","owner":""})", "PATCH", "/1");
+  ASSERT_EQ(amended.status, 200) << amended.body;
+  const json::value change = MustGet(base_ + "/changes", "ChangeList").at("changes").at(0);
+  EXPECT_EQ(change, json::parse(amended.body));
+  EXPECT_EQ(change.at("title").as_string(), "add an index");
+  EXPECT_EQ(change.at("expected").as_string(), "orders are faster");
+  EXPECT_EQ(change.at("owner").as_string(), "");
+  EXPECT_EQ(change.at("kind").as_string(), "migration");
+  EXPECT_EQ(change.at("announced_at").as_string(), "2026-02-02T12:00:00Z");
+  EXPECT_EQ(change.at("amended_at").as_string(), "2026-02-02T12:01:00Z");
+  ExpectProblem(Announce("{}", "PATCH", "/2"), 404);
+  ExpectProblem(Announce("{}", "PATCH", "/one"), 404);
+}
+
+TEST_F(ApiTest, RefusesAnAnnouncementThatIsNone) {
+  for (const char* body :
+       {"", "[]", "{}", R"({"title":1})", R"({"title":"x","tilte":"y"})", R"({"title":"x","at":"now"})",
+        R"({"title":"x","kind":"party"})", R"({"title":"x","url":"javascript:x"})", R"({"title":"a\nb"})"}) {
+    ExpectProblem(Announce(body), 400);
+  }
+  ExpectProblem(Announce(R"({"title":")" + std::string(17'000, 'x') + "\"}"), 413);
+  ExpectProblem(Ask("POST", base_ + "/changes", "{}", "text/plain"), 415);
+  ExpectProblem(Ask("POST", "/api/v1/services/a%0Ab/x/changes", R"({"title":"x"})"), 400);
+  ExpectProblem(Ask("GET", base_ + "/changes"), 404);
+}
+
+TEST_F(ApiTest, AnAnnouncedMigrationIsDrawnIntoCharts) {
+  RunBadDeployment();
+  ASSERT_EQ(Announce(R"({"title":"add an index","kind":"migration","at":"2026-02-02T11:45:00Z"})").status,
+            201);
+  const json::value series = MustGet(base_ + "/series?subject=&statistic=requests", "SeriesReply");
+  ASSERT_EQ(series.at("changes").as_array().size(), 2u);
+  EXPECT_EQ(series.at("changes").at(1).at("title").as_string(), "add an index");
+  EXPECT_TRUE(series.at("changes").at(1).at("to_version").is_null());
+}
+
+TEST_F(ApiTest, GivesListsInPagesThatMissNothing) {
+  for (int i = 0; i < 7; ++i) {
+    ASSERT_EQ(Announce(R"({"kind":"job","title":"run )" + std::to_string(i) + "\"}").status, 201);
+    watch::FabricatedService(store_, "service " + std::to_string(i)).Run("a", kNoon - 1, kNoon);
+  }
+  for (const auto& [target, name] : {std::pair<std::string, const char*>{"/api/v1/services", "services"},
+                                     {base_ + "/changes", "changes"}}) {
+    SCOPED_TRACE(name);
+    const json::array whole = json::parse(Ask("GET", target).body).at(name).as_array();
+    json::array seen;
+    std::string query = "?limit=3";
+    for (int pages = 0; pages < 4 && !query.empty(); ++pages) {
+      const json::value page = json::parse(Ask("GET", target + query).body);
+      EXPECT_LE(page.at(name).as_array().size(), 3u);
+      EXPECT_EQ(page.at("total").to_number<int>(), 7);
+      for (const json::value& entry : page.at(name).as_array()) seen.push_back(entry);
+      query = page.at("next").is_null() ? "" : "?limit=3&cursor=" + std::string(page.at("next").as_string());
+    }
+    EXPECT_EQ(seen, whole);
+    for (const char* wrong :
+         {"?limit=0", "?limit=501", "?limit=x", "?limit=", "?cursor=xyz", "?cursor=", "?cursor=616"})
+      ExpectProblem(Ask("GET", target + wrong), 400);
+  }
+}
+
+TEST_F(ApiTest, ListsWhatAServiceHas) {
+  RunBadDeployment();
+  const json::value subjects = MustGet(base_ + "/subjects", "SubjectList");
+  EXPECT_EQ(subjects.at("subjects"), json::value(json::array({"POST /orders", "POST /orders request"})));
+  const std::string fields = base_ + "/fields?subject=POST%20/orders%20request";
+  const json::value list = MustGet(fields + "&limit=2", "FieldList");
+  EXPECT_GT(list.at("documents").to_number<int>(), 100'000);
+  ASSERT_EQ(list.at("fields").as_array().size(), 2u);
+  ExpectShape(list.at("fields").at(0), "Field");
+  EXPECT_EQ(list.at("fields").at(0).at("path").as_string(), "");
+  const json::value rest =
+      MustGet(fields + "&cursor=" + std::string(list.at("next").as_string()), "FieldList");
+  bool found = false;
+  for (const json::value& field : rest.at("fields").as_array()) {
+    if (field.at("path").as_string() != "customer.phone") continue;
+    found = true;
+    EXPECT_GT(field.at("nulls").to_number<int>(), 500);
+    EXPECT_EQ(field.at("missing_max").to_number<int>(), 0);
+  }
+  EXPECT_TRUE(found);
+  ExpectProblem(Ask("GET", base_ + "/fields"), 400);
+  ExpectProblem(Ask("GET", base_ + "/fields?subject=never"), 404);
+  ExpectProblem(Ask("GET", fields + "&minutes=59"), 400);
+  ExpectProblem(Ask("GET", "/api/v1/services/nobody/here/subjects"), 404);
+}
+
+TEST_F(ApiTest, SaysThatNothingIsNewToWhomHasIt) {
+  RunBadDeployment();
+  for (const std::string& target :
+       {std::string("/api/v1/services"), base_ + "/status", base_ + "/changes", base_ + "/verdict",
+        base_ + "/subjects", base_ + "/fields?subject=POST%20/orders%20request",
+        base_ + "/series?subject=POST%20/orders%20request&field=customer.phone&statistic=null"}) {
+    SCOPED_TRACE(target);
+    const auto etag_of = [](const Response& response) {
+      for (const auto& [name, value] : response.headers) {
+        if (name == "ETag") return value;
+      }
+      return std::string();
+    };
+    const Response first = Ask("GET", target);
+    const std::string etag = etag_of(first);
+    ASSERT_TRUE(etag.starts_with("W/\"")) << etag;
+    now_ += 1000;  // the time is another one, and nothing else
+    const Response again = api_.Handle(
+        {"GET", target, {{"Host", "localhost"}, {"If-None-Match", "\"other\", " + etag}}, "", {}});
+    EXPECT_EQ(again.status, 304) << again.body << "\n" << first.body;
+    EXPECT_TRUE(again.body.empty());
+    EXPECT_EQ(etag_of(again), etag);
+    now_ -= 1000;
+  }
+  const Response before = Ask("GET", base_ + "/changes");
+  ASSERT_EQ(Announce(R"({"title":"x"})").status, 201);
+  EXPECT_NE(Ask("GET", base_ + "/changes").headers, before.headers);
+}
+
+TEST_F(ApiTest, ForgetsAFieldAndAService) {
+  RunBadDeployment();
+  const Response field =
+      Ask("DELETE", "/api/v1/services/or%2Fders?field=customer.phone&environment=pro%20duction");
+  ASSERT_EQ(field.status, 200) << field.body;
+  ExpectShape(json::parse(field.body), "Forgotten");
+  EXPECT_THAT(Ask("GET", base_ + "/fields?subject=POST%20/orders%20request").body,
+              testing::Not(HasSubstr("customer.phone")));
+  ExpectProblem(Ask("DELETE", "/api/v1/services/or%2Fders?environment=elsewhere"), 404);
+  ExpectProblem(Ask("DELETE", "/api/v1/services/or%2Fders?environment="), 400);
+  EXPECT_EQ(Ask("GET", base_ + "/status").status, 200);
+  ASSERT_EQ(Ask("DELETE", "/api/v1/services/or%2Fders").status, 200);
+  ExpectProblem(Ask("GET", base_ + "/status"), 404);
+  ExpectProblem(Ask("DELETE", "/api/v1/services/or%2Fders"), 404);
+}
+
+// "GET /api/v1/services/{}/{}/status" of the contract: two blanks and a slash open a path, four and a method
+// an operation.
+std::vector<std::string> RoutesOfTheContract() {
+  std::vector<std::string> routes;
+  std::ifstream file(std::string(FIELDMARK_SOURCE_DIR) + "/server/api/openapi.yaml");
+  std::string line, path;
+  while (std::getline(file, line) && line != "components:") {
+    if (line.starts_with("  /")) {
+      path.clear();
+      bool in_name = false;
+      for (const char c : line.substr(2, line.size() - 3)) {
+        if (c == '}') in_name = false;
+        if (!in_name) path += c;
+        if (c == '{') in_name = true;
+      }
+    }
+    for (const char* method : {"get", "post", "patch", "put", "delete"}) {
+      if (line != std::string("    ") + method + ":") continue;
+      std::string upper = method;
+      for (char& c : upper) c = static_cast<char>(c - 'a' + 'A');
+      routes.push_back(upper + " " + path);
+    }
+  }
+  return routes;
+}
+
+TEST(ContractTest, NamesEveryRouteThatIsServedAndNoOther) {
+  EXPECT_GE(RoutesOfTheContract().size(), 19u);
+  EXPECT_THAT(Api::Routes(), testing::UnorderedElementsAreArray(RoutesOfTheContract()));
+}
+
 TEST_F(ApiTest, JudgesAChange) {
   RunBadDeployment();
   const json::value verdict = MustGet(base_ + "/verdict?change=bad&look_s=300", "Verdict");
@@ -255,10 +443,10 @@ TEST_F(ApiTest, CountsForPrometheus) {
        {std::string("fieldmark_batches_total{outcome=\"applied\"} 1"),
         std::string("fieldmark_batches_total{outcome=\"duplicate\"} 1"), std::string("fieldmark_writable 1"),
         "fieldmark_requests_total" + labels + "status=\"2xx\"} 3",
-        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.001\"} 0",
-        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.002\"} 1",
-        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.004\"} 2",
-        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.128\"} 3",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.0009765625\"} 0",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.001953125\"} 1",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.00390625\"} 2",
+        "fieldmark_request_duration_seconds_bucket" + labels + "le=\"0.125\"} 3",
         "fieldmark_request_duration_seconds_bucket" + labels + "le=\"+Inf\"} 3"}) {
     EXPECT_THAT(response.body, HasSubstr("\n" + line + "\n"));
   }
@@ -269,6 +457,8 @@ TEST_F(ApiTest, KnowsItsPathsAndMethods) {
   ExpectProblem(Ask("GET", "/api"), 404);
   ExpectProblem(Ask("GET", "no path"), 400);
   ExpectProblem(Ask("GET", "/%zz"), 400);
+  ExpectProblem(Ask("GET", "/api/v1/services/%ff%fe/c/status"), 400);
+  ExpectProblem(Ask("GET", base_ + "/fields?subject=%ff"), 400);
   const Response response = Ask("DELETE", "/api/v1/services");
   ExpectProblem(response, 405);
   EXPECT_THAT(response.headers, testing::Contains(std::pair<std::string, std::string>("Allow", "GET, HEAD")));
@@ -309,6 +499,11 @@ class GuardedApiTest : public ApiTest {
     batch.header.sequence = 1;
     batch.header.sent_at_unix_ms = clock_();
     return bucket::EncodeBatch(batch);
+  }
+
+  std::string AuditLog() const {
+    std::ifstream log(folder_.path() + "/audit.log");
+    return {std::istreambuf_iterator<char>(log), {}};
   }
 
   store::TemporaryFolder folder_;
@@ -376,11 +571,74 @@ TEST_F(GuardedApiTest, APersonLogsInAndOut) {
   over_tls.emplace_back("X-Forwarded-Proto", "https");
   ASSERT_EQ(StatusOf("POST", "/api/v1/session", over_tls, R"({"token":")" + read_ + "\"}"), 204);
   EXPECT_THAT(Cookie(), HasSubstr("; Secure"));
-  std::ifstream log(folder_.path() + "/audit.log");
-  const std::string audit{std::istreambuf_iterator<char>(log), {}};
+  const std::string audit = AuditLog();
   EXPECT_THAT(audit, HasSubstr("logged in"));
   EXPECT_THAT(audit, HasSubstr("logged out"));
   EXPECT_THAT(audit, testing::Not(HasSubstr(read_.substr(12))));
+}
+
+TEST_F(GuardedApiTest, AChangeIsAnnouncedByWhoWritesForTheService) {
+  const auto announce = [&](Headers headers, const std::string& service) {
+    headers.emplace_back("Content-Type", "application/json");
+    return StatusOf("POST", "/api/v1/services/" + service + "/production/changes", std::move(headers),
+                    R"({"title":"secret-plan"})");
+  };
+  const std::string admin = Make({{}, access::TokenKind::kAdmin, {}, {}, {}, 0, {}});
+  EXPECT_EQ(announce({}, "orders"), 401);
+  EXPECT_EQ(announce(Bearer(read_), "orders"), 403);
+  EXPECT_EQ(announce(Bearer(write_), "payments"), 403);
+  EXPECT_EQ(announce({{"X-User", "ada"}}, "orders"), 401) << "a proxy's person reads alone";
+  EXPECT_EQ(announce(Bearer(write_), "orders"), 201);
+  EXPECT_EQ(announce(Bearer(admin), "payments"), 201);
+  const auto amend = [&](const std::string& token) {
+    return StatusOf("PATCH", "/api/v1/services/orders/production/changes/1",
+                    {{"Authorization", "Bearer " + token}, {"Content-Type", "application/json"}}, "{}");
+  };
+  EXPECT_EQ(amend(read_), 403);
+  EXPECT_EQ(amend(write_), 200);
+  const std::string audit = AuditLog();
+  for (const char* part : {"change announced", "change amended", "\"change\":\"1\"", "10.0.0.9"})
+    EXPECT_THAT(audit, HasSubstr(part));
+  EXPECT_THAT(audit, testing::Not(HasSubstr("secret-plan")));
+}
+
+TEST_F(GuardedApiTest, OnlyAnAdminErases) {
+  const std::string admin = Make({{}, access::TokenKind::kAdmin, {}, {}, {}, 0, {}});
+  watch::FabricatedService(store_).Run("a", kNoon - 2, kNoon);
+  const auto erase = [&](Headers headers) {
+    return StatusOf("DELETE", "/api/v1/services/orders?field=customer.phone", std::move(headers));
+  };
+  EXPECT_EQ(erase({}), 401);
+  EXPECT_EQ(erase({{"X-User", "ada"}}), 401);
+  EXPECT_EQ(erase(Bearer(read_)), 403);
+  EXPECT_EQ(erase(Bearer(write_)), 403);
+  Headers crossed = Bearer(admin);
+  crossed.emplace_back("Origin", "http://evil.example");
+  EXPECT_EQ(erase(crossed), 403);
+  EXPECT_THAT(AuditLog(), testing::Not(HasSubstr("forgotten")));
+  EXPECT_EQ(erase(Bearer(admin)), 200);
+  EXPECT_THAT(
+      AuditLog(),
+      HasSubstr(R"("action":"forgotten","service":"orders","environment":"","field":"customer.phone")"));
+  EXPECT_EQ(StatusOf("GET", "/api/v1/services", Bearer(admin)), 200);
+  const Headers batch = {{"Authorization", "Bearer " + admin},
+                         {"Content-Type", std::string(ingest::kBatchType)}};
+  EXPECT_EQ(StatusOf("POST", "/api/v1/batches", batch, BatchOf("orders")), 403);
+}
+
+TEST_F(GuardedApiTest, SaysWhoAsks) {
+  const auto kind = [&](Headers headers) {
+    EXPECT_EQ(StatusOf("GET", "/api/v1/session", std::move(headers)), 200);
+    return std::string(json::parse(last_.body).at("kind").as_string());
+  };
+  EXPECT_EQ(kind({}), "nobody");
+  EXPECT_EQ(kind(Bearer(read_)), "token");
+  EXPECT_EQ(kind({{"X-User", "ada"}}), "proxy");
+  ASSERT_EQ(StatusOf("POST", "/api/v1/session", {{"Content-Type", "application/json"}},
+                     R"({"token":")" + read_ + "\"}"),
+            204);
+  const std::string cookie = Cookie();
+  EXPECT_EQ(kind({{"Cookie", cookie.substr(0, cookie.find(';'))}}), "session");
 }
 
 TEST_F(GuardedApiTest, AProxyOfOursNamesWhoReads) {
@@ -409,6 +667,8 @@ TEST_F(ApiTest, ChangesNothingForAnotherSitesPage) {
 TEST_F(ApiTest, AnswersNoHostButThisMachine) {
   ExpectProblem(Ask("GET", "/health", "", "", "rebound.example:3435"), 421);
   ExpectProblem(Ask("POST", "/api/v1/hello", "{}", "application/json", ""), 421);
+  ExpectProblem(api_.Handle({"GET", "/health", {{"Host", "localhost"}, {"host", "rebound.example"}}, "", {}}),
+                400);
 }
 
 TEST_F(ApiTest, ServesThePageForItsOwnRoutes) {

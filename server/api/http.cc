@@ -54,6 +54,12 @@ std::string_view Request::Header(std::string_view name) const {
   return {};
 }
 
+size_t Request::Count(std::string_view name) const {
+  return static_cast<size_t>(std::count_if(headers.begin(), headers.end(), [&](const auto& header) {
+    return EqualsIgnoringCase(header.first, name);
+  }));
+}
+
 bool IsOurHost(std::string_view host, const HostRules& rules) {
   if (IsLoopbackHost(host)) return true;
   const size_t close = host.starts_with('[') ? host.find(']') : std::string_view::npos;

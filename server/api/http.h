@@ -17,6 +17,7 @@ struct Request {
 
   // The value of the first such header, or empty. Names compare without case.
   std::string_view Header(std::string_view name) const;
+  size_t Count(std::string_view name) const;  // of such headers
 };
 
 struct Response {

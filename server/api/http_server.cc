@@ -21,6 +21,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cstddef>
+#include <ctime>
 #include <exception>
 #include <list>
 #include <new>
@@ -84,11 +85,21 @@ struct Connection {
   std::list<Connection*>::iterator place;
 };
 
+// "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string HttpDate() {
+  const std::time_t now = std::time(nullptr);
+  std::tm fields{};
+  ::gmtime_r(&now, &fields);
+  std::array<char, 40> text;
+  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &fields)};
+}
+
 http::response<http::string_body> MessageOf(Response&& response, unsigned version, bool head,
                                             bool keep_alive) {
   http::response<http::string_body> message{static_cast<http::status>(response.status), version};
   message.keep_alive(keep_alive);
   message.set(http::field::server, "fieldmark");
+  message.set(http::field::date, HttpDate());
   message.set("X-Content-Type-Options", "nosniff");
   message.set("X-Frame-Options", "DENY");
   message.set("Referrer-Policy", "no-referrer");

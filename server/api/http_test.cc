@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "server/api/etag.h"
+#include "server/api/paging.h"
+
 namespace fieldmark::api {
 namespace {
 
@@ -52,6 +55,24 @@ TEST(HostTest, OurNamesAreLoopbackNamedOnesAndBeyondItAddresses) {
     EXPECT_FALSE(IsOurHost(host, here)) << host;
     EXPECT_FALSE(IsOurHost(host, beyond)) << host;
   }
+}
+
+TEST(EtagTest, IsRecognisedInEveryForm) {
+  const std::string etag = EtagOf("body");
+  EXPECT_NE(etag, EtagOf("other body"));
+  for (const std::string& header :
+       {etag, "W/" + etag, "\"x\", " + etag, "\"x\" ,\tW/" + etag + " ", std::string("*")})
+    EXPECT_TRUE(HasEtag(header, etag)) << header;
+  for (const std::string& header :
+       {std::string(), std::string(","), std::string("\"x\""), etag.substr(1), "w/" + etag})
+    EXPECT_FALSE(HasEtag(header, etag)) << header;
+}
+
+TEST(CursorTest, GivesBackTheKey) {
+  const std::string key("3shop\0production", 16);
+  EXPECT_EQ(KeyOf(CursorOf(key)), key);
+  EXPECT_EQ(CursorOf(key).find_first_not_of("0123456789abcdef"), std::string::npos);
+  for (const char* cursor : {"", "6", "6G", "616"}) EXPECT_FALSE(KeyOf(cursor)) << cursor;
 }
 
 }  // namespace

@@ -110,23 +110,43 @@ void AddTerms(const ingest::Terms& terms, json::object& into) {
 
 }  // namespace
 
-json::object ChangeJson(const watch::Deployment& deployment) {
-  std::optional<UnixMs> last_old;
-  if (deployment.last_old) last_old = *deployment.last_old * kMsPerMinute;
-  return {{"kind", "deployment"},
-          {"from_version", OrNull(deployment.from_version)},
-          {"to_version", deployment.to_version},
-          {"first_seen_at", UtcTime(deployment.at * kMsPerMinute)},
-          {"last_old_at", TimeOrNull(last_old)},
-          {"rollback", watch::RollbackAdvice(deployment)}};
+json::object ChangeJson(const watch::Change& change) {
+  const watch::Deployment* seen = change.deployment ? &*change.deployment : nullptr;
+  const store::AnnouncedChange* said = change.announced ? &*change.announced : nullptr;
+  const auto text = [&](std::string store::AnnouncedChange::*member) {
+    return said == nullptr ? json::value("") : json::value(said->*member);
+  };
+  const auto time = [](bool known, UnixMs at) {
+    return TimeOrNull(known ? std::optional(at) : std::nullopt);
+  };
+  const bool announced_version = said != nullptr && !said->version.empty();
+  return {
+      {"id", said == nullptr ? json::value(nullptr) : json::value(said->id)},
+      {"kind", seen != nullptr ? watch::kDeploymentKind : std::string_view(said->kind)},
+      {"at", UtcTime(change.at())},
+      {"title", text(&store::AnnouncedChange::title)},
+      {"from_version", seen == nullptr ? json::value(nullptr) : OrNull(seen->from_version)},
+      {"to_version", seen != nullptr     ? json::value(seen->to_version)
+                     : announced_version ? json::value(said->version)
+                                         : json::value(nullptr)},
+      {"first_seen_at", time(seen != nullptr, change.at())},
+      {"last_old_at", time(seen != nullptr && seen->last_old,
+                           seen != nullptr ? seen->last_old.value_or(0) * kMsPerMinute : 0)},
+      {"url", text(&store::AnnouncedChange::url)},
+      {"owner", text(&store::AnnouncedChange::owner)},
+      {"expected", text(&store::AnnouncedChange::expected)},
+      {"rollback", watch::RollbackAdvice(change)},
+      {"announced_at", time(said != nullptr, said != nullptr ? said->announced_at : 0)},
+      {"amended_at", time(said != nullptr && said->amended_at != 0, said != nullptr ? said->amended_at : 0)}};
 }
 
 json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
   const judge::Verdict& judged = verdict.verdict;
   json::array findings;
-  for (const judge::Finding& finding : judged.findings)
-    findings.push_back(FindingJson(finding, verdict.traces));
-  return {{"change", ChangeJson(verdict.deployment)},
+  for (const judge::Finding& finding : judged.findings) {
+    if (findings.size() < kFindingsShown) findings.push_back(FindingJson(finding, verdict.traces));
+  }
+  return {{"change", ChangeJson({verdict.deployment, verdict.announced})},
           {"look_s", verdict.look_s},
           {"looked_at", UtcTime(verdict.looked_at)},
           {"new_errors", NewErrorsJson(verdict.new_errors)},
@@ -138,6 +158,7 @@ json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
           {"not_enough", judged.not_enough},
           {"cannot_compare", judged.cannot_compare},
           {"could_have_seen", Finite(judged.could_have_seen)},
+          {"findings_total", judged.findings.size()},
           {"findings", std::move(findings)}};
 }
 
@@ -147,7 +168,6 @@ json::object StatusJson(const watch::ServiceStatus& status) {
   return {{"service", status.service},
           {"environment", status.environment},
           {"version", status.version},
-          {"server_time", UtcTime(status.server_time)},
           {"last_data_at", TimeOrNull(status.last_data_at)},
           {"answers", std::move(answers)},
           {"verdict", status.verdict ? json::value(VerdictJson(*status.verdict)) : json::value(nullptr)}};
@@ -166,11 +186,27 @@ json::object ServiceSummaryJson(const watch::ServiceStatus& status) {
 
 json::object SeriesJson(const watch::Chart& chart) {
   json::array changes;
-  for (const watch::Deployment& deployment : chart.deployments) changes.push_back(ChangeJson(deployment));
+  for (const watch::Change& change : chart.changes) changes.push_back(ChangeJson(change));
   return {{"signal", chart.signal},          {"unit", chart.unit},
           {"step_s", chart.step_s},          {"start", UtcTime(chart.start)},
           {"values", Numbers(chart.values)}, {"lower", Numbers(chart.lower)},
           {"upper", Numbers(chart.upper)},   {"changes", std::move(changes)}};
+}
+
+json::object FieldJson(const watch::FieldContents& field) {
+  const profile::FieldCounts& counts = field.counts;
+  return {{"path", field.path},
+          {"documents", counts.documents},
+          {"seen", counts.seen},
+          {"missing_min", field.missing.min},
+          {"missing_max", field.missing.max},
+          {"nulls", counts.nulls},
+          {"booleans", counts.falses + counts.trues},
+          {"integers", counts.integers},
+          {"floats", counts.floats},
+          {"strings", counts.strings},
+          {"objects", counts.objects},
+          {"arrays", counts.arrays}};
 }
 
 json::object HelloJson(const ingest::Introduction& introduction, UnixMs now) {

@@ -81,7 +81,8 @@ void AddLatency(const ingest::RequestTotals::Name& name, const ingest::RequestTo
   for (size_t i = 0; i < ingest::kLatencyBuckets; ++i) {
     below += total.by_latency[i];
     text.Sample("fieldmark_request_duration_seconds_bucket",
-                LabelsOf(name, fmt::format(",le=\"{}\"", std::ldexp(1.0, static_cast<int>(i)) / 1000)),
+                LabelsOf(name, fmt::format(",le=\"{}\"",
+                                           std::ldexp(1.0, ingest::kLatencyEdgeMin + static_cast<int>(i)))),
                 below);
   }
   text.Sample("fieldmark_request_duration_seconds_bucket", LabelsOf(name, ",le=\"+Inf\""), total.answered);

@@ -1,9 +1,9 @@
 #include "server/api/page.h"
 
 #include <array>
-#include <cstdint>
-#include <cstdio>
 #include <utility>
+
+#include "server/api/etag.h"
 
 namespace fieldmark::api {
 namespace {
@@ -35,15 +35,6 @@ const EmbeddedFile* Find(std::string_view path) {
   return nullptr;
 }
 
-// FNV-1a: tells two builds' files apart, which is all that a validator is for.
-std::string EtagOf(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
-  std::array<char, 24> text;
-  std::snprintf(text.data(), text.size(), "\"%016llx\"", static_cast<unsigned long long>(hash));
-  return text.data();
-}
-
 }  // namespace
 
 std::string_view ContentTypeOf(std::string_view path) {
@@ -71,7 +62,7 @@ Response PageResponse(const Request& request, std::string_view path) {
                       {"Referrer-Policy", "no-referrer"},
                       {"Cross-Origin-Opener-Policy", "same-origin"},
                       {"Cross-Origin-Resource-Policy", "same-origin"}};
-  if (request.Header("If-None-Match") == etag) {
+  if (HasEtag(request.Header("If-None-Match"), etag)) {
     response.status = 304;
     return response;
   }

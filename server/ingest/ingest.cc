@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "fieldmark/base/utf8.h"
+
 namespace fieldmark::ingest {
 namespace {
 
@@ -20,51 +22,6 @@ Terms CurrentTerms() {
   for (int version = bucket::kFormatVersion; version >= bucket::kFormatVersionMin; --version)
     terms.formats.push_back(version);
   return terms;
-}
-
-// Length of the UTF-8 character at the start of `text`; 0 when there is none. Overlong forms and surrogates
-// are none.
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
-  const auto continues = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xC2) return 0;
-  if (first < 0xE0) return continues(1) ? 2 : 0;
-  if (first < 0xF0) {
-    const bool overlong = first == 0xE0 && byte(1) < 0xA0;
-    const bool surrogate = first == 0xED && byte(1) >= 0xA0;
-    return !overlong && !surrogate && continues(1) && continues(2) ? 3 : 0;
-  }
-  const bool overlong = first == 0xF0 && byte(1) < 0x90;
-  const bool beyond = first > 0xF4 || (first == 0xF4 && byte(1) >= 0x90);
-  return !overlong && !beyond && continues(1) && continues(2) && continues(3) ? 4 : 0;
-}
-
-Status CheckName(std::string_view what, std::string_view name) {
-  const std::string attempted = "reading the " + std::string(what) + ": ";
-  if (name.empty()) return Error{ErrorCode::kInvalidArgument, attempted + "it is empty; give it a name"};
-  if (name.size() > kNameBytesMax) {
-    return Error{ErrorCode::kInvalidArgument, attempted + "it is longer than 200 bytes; shorten it"};
-  }
-  while (!name.empty()) {
-    const size_t length = Utf8Length(name);
-    if (length == 0 || static_cast<uint8_t>(name[0]) < 0x20 || name[0] == 0x7F) {
-      return Error{ErrorCode::kInvalidArgument,
-                   attempted + "it has bytes that are not printable UTF-8; give it another name"};
-    }
-    name.remove_prefix(length);
-  }
-  return {};
-}
-
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 bool IsText(std::string_view text, size_t bytes_max) { return text.size() <= bytes_max && IsUtf8(text); }
@@ -171,6 +128,17 @@ int StatusOf(ErrorCode code) {
 }
 
 }  // namespace
+
+Status CheckName(std::string_view what, std::string_view name) {
+  const std::string attempted = "reading the " + std::string(what) + ": ";
+  if (name.empty()) return Error{ErrorCode::kInvalidArgument, attempted + "it is empty; give it a name"};
+  if (name.size() > kNameBytesMax) {
+    return Error{ErrorCode::kInvalidArgument, attempted + "it is longer than 200 bytes; shorten it"};
+  }
+  if (IsPrintable(name)) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               attempted + "it has bytes that are not printable UTF-8; give it another name"};
+}
 
 ClockFix FixClock(bucket::Batch& batch, int64_t skew_ms, UnixMs now) {
   if (batch.header.source != bucket::Source::kLive) return ClockFix::kNone;
@@ -338,6 +306,14 @@ void Ingest::Tell(const bucket::BatchHeader& header, ClockFix fix, int64_t skew_
   spdlog::warn(
       "the clock of host {} is {} s off, or was set while it recorded; its minutes are {}; set its clock",
       header.host, skew_ms / 1000, shifted ? "shifted" : "kept apart as (bad clock)");
+}
+
+void Ingest::Forget(const std::string& service, const std::optional<std::string>& environment) {
+  totals_.Forget(service, environment);
+  const std::lock_guard lock(mutex_);
+  std::erase_if(key_ids_, [&](const auto& entry) {
+    return entry.first.second == service && (!environment || entry.first.first == *environment);
+  });
 }
 
 Counters Ingest::counters() const {

@@ -37,6 +37,9 @@ inline constexpr size_t kPathBytesMax = 16'000;
 // Folding is behind by the age of the oldest batch that waits for it.
 inline constexpr int64_t kFoldLagMsMax = 5 * kMsPerMinute;
 
+// kInvalidArgument for a name that is empty, longer than kNameBytesMax or not printable UTF-8.
+Status CheckName(std::string_view what, std::string_view name);
+
 // How workers are to talk to this server; part of every answer.
 struct Terms {
   std::vector<int> formats;
@@ -98,6 +101,9 @@ class Ingest {
   // first one, so that without this a retry after an hour looks like a clock that is an hour slow.
   Reply Append(std::string_view media_type, std::string_view bytes,
                std::optional<UnixMs> worker_clock = std::nullopt);
+
+  // Lets go what is known of a service that was erased, everywhere or in one environment.
+  void Forget(const std::string& service, const std::optional<std::string>& environment);
 
   Counters counters() const;
   const RequestTotals& totals() const { return totals_; }

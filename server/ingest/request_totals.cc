@@ -1,18 +1,19 @@
 #include "server/ingest/request_totals.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "fieldmark/bucket/recorder.h"
 
 namespace fieldmark::ingest {
 namespace {
 
-// The smallest i with 2^i at or above the bucket's upper edge, 2^((index + 1) / 2^scale).
-int64_t PowerAbove(int32_t index, int scale) {
-  const int64_t upper = int64_t{index} + 1;
-  if (scale < 0) return upper * (int64_t{1} << -scale);
-  const int64_t parts = int64_t{1} << scale;
-  return upper > 0 ? (upper + parts - 1) / parts : -(-upper / parts);
+// The bucket of what lies in the middle of one of ours, from 2^(index / 2^scale) to 2^((index + 1) / 2^scale)
+// milliseconds.
+size_t LatencyBucket(int32_t index, int scale) {
+  const double log2_ms = std::ldexp(static_cast<double>(index) + 0.5, -scale);
+  const double edge = std::ceil(log2_ms - std::log2(1000.0)) - kLatencyEdgeMin;
+  return static_cast<size_t>(std::max(0.0, edge));
 }
 
 void AddLatency(const sketch::Histogram& latency_ms, RequestTotal& into) {
@@ -20,9 +21,8 @@ void AddLatency(const sketch::Histogram& latency_ms, RequestTotal& into) {
   into.latency_sum_ms += latency_ms.sum().value_or(0);
   into.by_latency[0] += latency_ms.zero_count();
   for (const sketch::HistogramBucket& bucket : latency_ms.positive()) {
-    const int64_t power = std::max<int64_t>(0, PowerAbove(bucket.index, latency_ms.scale()));
-    if (power < static_cast<int64_t>(kLatencyBuckets))
-      into.by_latency[static_cast<size_t>(power)] += bucket.count;
+    const size_t place = LatencyBucket(bucket.index, latency_ms.scale());
+    if (place < kLatencyBuckets) into.by_latency[place] += bucket.count;
   }
 }
 
@@ -49,6 +49,13 @@ void RequestTotals::Add(const bucket::Batch& batch) {
       AddLatency(summary.request->last_byte_ms, total);
     }
   }
+}
+
+void RequestTotals::Forget(const std::string& service, const std::optional<std::string>& environment) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(totals_, [&](const auto& entry) {
+    return entry.first.first == service && (!environment || entry.first.second == *environment);
+  });
 }
 
 std::map<RequestTotals::Name, RequestTotal> RequestTotals::All() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,9 +15,11 @@
 
 namespace fieldmark::ingest {
 
-// A latency of at most 2^i milliseconds falls into bucket i or below. Powers of two are edges of our
-// histograms whatever their scale, so nothing is interpolated.
-inline constexpr size_t kLatencyBuckets = 17;  // up to 65.5 s
+// A latency of at most 2^(kLatencyEdgeMin + i) seconds falls into bucket i or below: edges that Prometheus'
+// native histograms have too, at their schema 0. Ours are of milliseconds; a bucket of theirs that an edge
+// cuts counts on the side of its middle, so that an edge may be 1.1 % off.
+inline constexpr size_t kLatencyBuckets = 17;
+inline constexpr int kLatencyEdgeMin = -10;  // 0.98 ms; up to 64 s
 
 struct RequestTotal {
   std::map<std::string, uint64_t, std::less<>> by_class;  // "2xx"; "none" when no response was started
@@ -32,6 +35,8 @@ class RequestTotals {
   static constexpr size_t kServicesMax = 200;
 
   void Add(const bucket::Batch& batch);
+  // `environment` none: all of them.
+  void Forget(const std::string& service, const std::optional<std::string>& environment);
 
   using Name = std::pair<std::string, std::string>;  // service, environment
   std::map<Name, RequestTotal> All() const;

@@ -158,7 +158,7 @@ void Fill(const std::string& folder, const Stream& stream) {
 TEST(ForgetTest, AFieldGoesEverywhereWithWhatLiesBelowIt) {
   TemporaryFolder folder;
   Fill(folder.path(), kOrders);
-  const auto forgotten = Forget(folder.path(), "orders", std::nullopt, "customer");
+  const auto forgotten = Forget(folder.path(), {"orders", std::nullopt, "customer"});
   ASSERT_TRUE(forgotten.ok()) << forgotten.error().message;
   EXPECT_GT(forgotten->rows, 30);
   std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
@@ -172,7 +172,7 @@ TEST(ForgetTest, AFieldGoesEverywhereWithWhatLiesBelowIt) {
   }
   EXPECT_EQ(Documents(*store), 100u);
   store.reset();
-  EXPECT_EQ(Forget(folder.path(), "orders", std::nullopt, "customer")->rows, 0);
+  EXPECT_EQ(Forget(folder.path(), {"orders", std::nullopt, "customer"})->rows, 0);
 }
 
 TEST(ForgetTest, AServiceGoesWithItsKeyAndLeavesTheOthers) {
@@ -183,8 +183,8 @@ TEST(ForgetTest, AServiceGoesWithItsKeyAndLeavesTheOthers) {
   Fill(folder.path(), staging);
   Fill(folder.path(), payments);
   const HashKey key = *MustOpen(folder.path())->KeyOf("production", "orders");
-  ASSERT_TRUE(Forget(folder.path(), payments.service, std::nullopt, std::nullopt).ok());
-  ASSERT_TRUE(Forget(folder.path(), "orders", "staging", std::nullopt).ok());
+  ASSERT_TRUE(Forget(folder.path(), {payments.service, std::nullopt, std::nullopt}).ok());
+  ASSERT_TRUE(Forget(folder.path(), {"orders", "staging", std::nullopt}).ok());
   std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
   EXPECT_EQ(store->Streams()->size(), 1u);
   EXPECT_EQ(Documents(*store), 100u);
@@ -200,12 +200,12 @@ TEST(ForgetTest, AServiceGoesWithItsKeyAndLeavesTheOthers) {
 
 TEST(ForgetTest, SaysWhatItCannot) {
   TemporaryFolder folder;
-  EXPECT_EQ(Forget(folder.path(), "orders", std::nullopt, std::nullopt).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(Forget(folder.path(), {"orders", std::nullopt, std::nullopt}).error().code, ErrorCode::kNotFound);
   Fill(folder.path(), kOrders);
-  const auto unknown = Forget(folder.path(), "ordres", std::nullopt, std::nullopt);
+  const auto unknown = Forget(folder.path(), {"ordres", std::nullopt, std::nullopt});
   EXPECT_THAT(unknown.error().message, HasSubstr("there are orders"));
   const auto store = MustOpen(folder.path());
-  EXPECT_EQ(Forget(folder.path(), "orders", std::nullopt, std::nullopt).error().code,
+  EXPECT_EQ(Forget(folder.path(), {"orders", std::nullopt, std::nullopt}).error().code,
             ErrorCode::kFailedPrecondition);
 }
 

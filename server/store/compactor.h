@@ -41,6 +41,8 @@ class Compactor {
   // True when there is more to do. kDataLoss after a round that set damaged rows aside: the next one goes on
   // without them.
   Result<bool> Round(UnixMs now);
+  // To be called, with no round under way, when somebody else deleted subjects.
+  void ForgetSubjects() { subject_ids_.clear(); }
   // Of the log, since the beginning; may be asked for during a round.
   int64_t folded_bytes() const { return folded_bytes_; }
   int64_t rows_set_aside() const { return rows_set_aside_; }  // since the beginning

@@ -30,13 +30,6 @@ bool IsBelow(const std::string& path, const std::string& field) {
   return path.size() == field.size() || path[field.size()] == '.' || path[field.size()] == '[';
 }
 
-// True when there was something of the field.
-bool Erase(bucket::SubjectSummary& summary, const std::string& field) {
-  if (!summary.body) return false;
-  return std::erase_if(summary.body->fields, [&](const auto& entry) { return IsBelow(entry.first, field); }) >
-         0;
-}
-
 // One summary's bytes without the field. Those that cannot be read are kept as they are: folding sets them
 // aside.
 struct Rewritten {
@@ -47,54 +40,106 @@ Rewritten Rewrite(std::string_view bytes, profile::Family family, const std::str
   bucket::SubjectSummary summary;
   ByteReader in(bytes);
   bucket::DecodeSubject(in, family, summary);
-  if (!in.ok() || !in.done() || !Erase(summary, field)) return {};
+  if (!in.ok() || !in.done() || !EraseField(summary, field)) return {};
   if (!bucket::HasFamily(summary, family)) return {true, {}};
   ByteWriter out;
   bucket::EncodeSubject(summary, family, out);
   return {true, std::move(out).Take()};
 }
 
+Error NoSuchService(Connection& connection, const std::string& service) {
+  std::string names;
+  Statement rows = connection.Use("SELECT DISTINCT service FROM stream ORDER BY service LIMIT 20");
+  while (true) {
+    const Result<bool> row = rows.Next();
+    if (!row.ok() || !*row) break;
+    names += (names.empty() ? "; there are " : ", ") + std::string(rows.Bytes(0));
+  }
+  return {ErrorCode::kNotFound, "forgetting " + service + ": nothing of that name is kept there" + names};
+}
+
 class Forgetter {
  public:
-  Forgetter(Connection& connection, std::string field) : connection_(connection), field_(std::move(field)) {}
+  Forgetter(Connection& connection, const ForgetRequest& request, const RunStep& run)
+      : connection_(connection), request_(request), field_(request.field.value_or("")), run_(run) {}
 
-  int64_t rows() const { return rows_; }
+  Result<Forgotten> Run() {
+    const std::string_view environment = request_.environment ? *request_.environment : std::string_view();
+    Result<Ids> streams = Ids{};
+    const Status found = run_([&]() -> Status {
+      streams = IdsFrom(
+          connection_.Use("SELECT id FROM stream WHERE service = ?1 AND (?2 = '' OR environment = ?2)",
+                          std::string_view(request_.service), environment));
+      if (!streams.ok()) return streams.error();
+      const Result<int64_t> announced = connection_.Number(
+          "SELECT count(*) FROM change WHERE service = ?1 AND (?2 = '' OR environment = ?2)",
+          std::string_view(request_.service), environment);
+      if (!announced.ok()) return announced.error();
+      return streams->empty() && *announced == 0 ? NoSuchService(connection_, request_.service) : Status();
+    });
+    if (!found.ok()) return found.error();
+    for (const int64_t stream : *streams) FM_RETURN_IF_ERROR(Stream(stream));
+    if (!request_.field) FM_RETURN_IF_ERROR(run_([&] { return DropWhatBearsItsName(environment); }));
+    return Forgotten{static_cast<int64_t>(streams->size()), rows_};
+  }
+
+ private:
+  Status Stream(int64_t stream) {
+    Result<Ids> subjects = Ids{};
+    FM_RETURN_IF_ERROR(run_([&] {
+      subjects = IdsFrom(connection_.Use("SELECT id FROM subject WHERE stream = ?", stream));
+      return subjects.ok() ? Status() : subjects.error();
+    }));
+    for (const int64_t subject : *subjects) {
+      FM_RETURN_IF_ERROR(
+          run_([&] { return request_.field ? EraseInSubject(subject) : DropSubject(subject); }));
+    }
+    return run_([&] { return request_.field ? EraseInLog(stream) : DropStream(stream); });
+  }
+
+  Status DropWhatBearsItsName(std::string_view environment) {
+    const std::string_view service = request_.service;
+    FM_RETURN_IF_ERROR(connection_.Run(
+        "DELETE FROM change WHERE service = ?1 AND (?2 = '' OR environment = ?2)", service, environment));
+    return connection_.Run("DELETE FROM hash_key WHERE service = ?1 AND (?2 = '' OR environment = ?2)",
+                           service, environment);
+  }
+
+  Status DropSubject(int64_t subject) {
+    FM_RETURN_IF_ERROR(Drop("DELETE FROM chunk WHERE subject = ?", subject));
+    FM_RETURN_IF_ERROR(Drop("DELETE FROM part WHERE subject = ?", subject));
+    return DropAsideOfSubject(subject);
+  }
+
+  // What is set aside cannot be read, so it cannot be kept in part.
+  Status DropAsideOfSubject(int64_t subject) {
+    return Drop("DELETE FROM aside WHERE origin IN ('chunk', 'part') AND row LIKE 'subject ' || ? || ' %'",
+                subject);
+  }
+
+  Status DropAsideOfLog(int64_t stream) {
+    return Drop("DELETE FROM aside WHERE origin = 'batch_log' AND row LIKE 'stream ' || ? || ' %'", stream);
+  }
 
   Status DropStream(int64_t stream) {
-    const Result<Ids> subjects = IdsFrom(connection_.Use("SELECT id FROM subject WHERE stream = ?", stream));
-    if (!subjects.ok()) return subjects.error();
-    for (const int64_t subject : *subjects) {
-      FM_RETURN_IF_ERROR(Drop("DELETE FROM chunk WHERE subject = ?", subject));
-      FM_RETURN_IF_ERROR(Drop("DELETE FROM part WHERE subject = ?", subject));
-      FM_RETURN_IF_ERROR(
-          Drop("DELETE FROM aside WHERE origin IN ('chunk', 'part') AND row LIKE 'subject ' || ? || ' %'",
-               subject));
-    }
     FM_RETURN_IF_ERROR(Drop("DELETE FROM batch_log WHERE stream = ?", stream));
-    FM_RETURN_IF_ERROR(
-        Drop("DELETE FROM aside WHERE origin = 'batch_log' AND row LIKE 'stream ' || ? || ' %'", stream));
+    FM_RETURN_IF_ERROR(DropAsideOfLog(stream));
     FM_RETURN_IF_ERROR(connection_.Run("DELETE FROM subject WHERE stream = ?", stream));
     FM_RETURN_IF_ERROR(connection_.Run("DELETE FROM instance WHERE stream = ?", stream));
     return connection_.Run("DELETE FROM stream WHERE id = ?", stream);
   }
 
-  Status EraseField(int64_t stream) {
-    const Result<Ids> subjects = IdsFrom(connection_.Use("SELECT id FROM subject WHERE stream = ?", stream));
-    if (!subjects.ok()) return subjects.error();
-    for (const int64_t subject : *subjects) {
-      FM_RETURN_IF_ERROR(ForEach("SELECT id FROM part WHERE subject = ?", subject, &Forgetter::ErasePart));
-      FM_RETURN_IF_ERROR(ForEach("SELECT id FROM chunk WHERE subject = ?", subject, &Forgetter::EraseChunk));
-      // What is set aside cannot be read, so it cannot be kept in part.
-      FM_RETURN_IF_ERROR(
-          Drop("DELETE FROM aside WHERE origin IN ('chunk', 'part') AND row LIKE 'subject ' || ? || ' %'",
-               subject));
-    }
-    FM_RETURN_IF_ERROR(
-        Drop("DELETE FROM aside WHERE origin = 'batch_log' AND row LIKE 'stream ' || ? || ' %'", stream));
+  Status EraseInSubject(int64_t subject) {
+    FM_RETURN_IF_ERROR(ForEach("SELECT id FROM part WHERE subject = ?", subject, &Forgetter::ErasePart));
+    FM_RETURN_IF_ERROR(ForEach("SELECT id FROM chunk WHERE subject = ?", subject, &Forgetter::EraseChunk));
+    return DropAsideOfSubject(subject);
+  }
+
+  Status EraseInLog(int64_t stream) {
+    FM_RETURN_IF_ERROR(DropAsideOfLog(stream));
     return ForEach("SELECT id FROM batch_log WHERE stream = ?", stream, &Forgetter::EraseBatch);
   }
 
- private:
   Status Drop(std::string_view sql, int64_t id) {
     FM_RETURN_IF_ERROR(connection_.Run(sql, id));
     rows_ += connection_.changes();
@@ -154,7 +199,7 @@ class Forgetter {
       if (!batch.ok()) return {};
       bool changed = false;
       for (auto& [minute, bucket] : batch->buckets) {
-        for (auto& [name, summary] : bucket) changed = Erase(summary, field_) || changed;
+        for (auto& [name, summary] : bucket) changed = EraseField(summary, field_) || changed;
       }
       if (changed) bytes = bucket::EncodeBatch(*batch);
     }
@@ -164,27 +209,26 @@ class Forgetter {
   }
 
   Connection& connection_;
+  const ForgetRequest& request_;
   const std::string field_;
+  const RunStep& run_;
   ChunkCodec codec_;
   int64_t rows_ = 0;
 };
 
-Error NoSuchService(Connection& connection, const std::string& service) {
-  std::string names;
-  Statement rows = connection.Use("SELECT DISTINCT service FROM stream ORDER BY service LIMIT 20");
-  while (true) {
-    const Result<bool> row = rows.Next();
-    if (!row.ok() || !*row) break;
-    names += (names.empty() ? "; there are " : ", ") + std::string(rows.Bytes(0));
-  }
-  return {ErrorCode::kNotFound, "forgetting " + service + ": nothing of that name is kept there" + names};
-}
-
 }  // namespace
 
-Result<Forgotten> Forget(const std::string& folder, const std::string& service,
-                         const std::optional<std::string>& environment,
-                         const std::optional<std::string>& field) {
+bool EraseField(bucket::SubjectSummary& summary, const std::string& field) {
+  if (!summary.body) return false;
+  return std::erase_if(summary.body->fields, [&](const auto& entry) { return IsBelow(entry.first, field); }) >
+         0;
+}
+
+Result<Forgotten> ForgetRows(Connection& connection, const ForgetRequest& request, const RunStep& run) {
+  return Forgetter(connection, request, run).Run();
+}
+
+Result<Forgotten> Forget(const std::string& folder, const ForgetRequest& request) {
   const std::string path = folder + "/" + SqliteStore::kFileName;
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
@@ -198,26 +242,13 @@ Result<Forgotten> Forget(const std::string& folder, const std::string& service,
   FM_RETURN_IF_ERROR(PrepareSchema(connection));
   FM_RETURN_IF_ERROR(connection.RunScript("PRAGMA secure_delete = ON; PRAGMA synchronous = FULL"));
 
-  Forgotten forgotten;
+  Result<Forgotten> forgotten = Forgotten{};
   {
     Result<Transaction> transaction = Transaction::Begin(connection, Transaction::Kind::kWrite);
     if (!transaction.ok()) return transaction.error();
-    const Result<Ids> streams =
-        IdsFrom(connection.Use("SELECT id FROM stream WHERE service = ?1 AND (?2 = '' OR environment = ?2)",
-                               std::string_view(service), std::string_view(environment.value_or(""))));
-    if (!streams.ok()) return streams.error();
-    if (streams->empty()) return NoSuchService(connection, service);
-    Forgetter forgetter(connection, field.value_or(""));
-    for (const int64_t stream : *streams) {
-      FM_RETURN_IF_ERROR(field ? forgetter.EraseField(stream) : forgetter.DropStream(stream));
-    }
-    if (!field) {
-      FM_RETURN_IF_ERROR(
-          connection.Run("DELETE FROM hash_key WHERE service = ?1 AND (?2 = '' OR environment = ?2)",
-                         std::string_view(service), std::string_view(environment.value_or(""))));
-    }
+    forgotten = ForgetRows(connection, request, [](const auto& step) { return step(); });
+    if (!forgotten.ok()) return forgotten;
     FM_RETURN_IF_ERROR(transaction->Commit());
-    forgotten = {static_cast<int64_t>(streams->size()), forgetter.rows()};
   }
   // What stood in the write-ahead log goes with its truncation.
   FM_RETURN_IF_ERROR(connection.RunScript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"));

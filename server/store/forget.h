@@ -1,25 +1,37 @@
 // Forgetting on request: everything of a service, or of one field of it, leaves the disk.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "fieldmark/base/result.h"
+#include "server/store/sqlite.h"
+#include "server/store/store.h"
 
 namespace fieldmark::store {
 
-struct Forgotten {
-  int64_t streams = 0;  // (environment, service, version) that were looked through
-  int64_t rows = 0;     // of summaries that went, or lost the field
+struct ForgetRequest {
+  std::string service;
+  std::optional<std::string> environment;  // none: all of them
+  // Only that path and what lies below it goes, in every subject; none: the streams with their subjects,
+  // instances, announced changes and hash key.
+  std::optional<std::string> field;
 };
 
-// `environment` none: all of them. With `field` only that path and what lies below it goes, in every subject;
-// else the streams with their subjects, instances and hash key. One transaction, then the file is written
-// anew without the space that they took: it needs room for itself once more. kFailedPrecondition while a
-// server runs on the folder, kNotFound when there is no such service; that a field was never seen is no
-// error.
-Result<Forgotten> Forget(const std::string& folder, const std::string& service,
-                         const std::optional<std::string>& environment,
-                         const std::optional<std::string>& field);
+// Takes a path and what lies below it out of a summary; true when there was something of it.
+bool EraseField(bucket::SubjectSummary& summary, const std::string& field);
+
+// Runs one step in a transaction, its own or one around all of them. A step takes as long as one subject of
+// one version does.
+using RunStep = std::function<Status(const std::function<Status()>& step)>;
+
+// The rows go; freed pages and the write-ahead log are the caller's. Nothing else may change parts and chunks
+// meanwhile.
+Result<Forgotten> ForgetRows(Connection& connection, const ForgetRequest& request, const RunStep& run);
+
+// In the folder of a server that is stopped: one transaction, then the file is written anew without the space
+// that they took: it needs room for itself once more. kFailedPrecondition while a server runs on the folder.
+Result<Forgotten> Forget(const std::string& folder, const ForgetRequest& request);
 
 }  // namespace fieldmark::store

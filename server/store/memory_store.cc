@@ -1,8 +1,11 @@
 #include "server/store/memory_store.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "server/store/batch_rules.h"
+#include "server/store/change_table.h"
+#include "server/store/forget.h"
 #include "server/store/random_key.h"
 #include "server/store/timelines.h"
 
@@ -92,6 +95,74 @@ Result<HashKey> MemoryStore::KeyOf(std::string_view environment, std::string_vie
     return key.error();
   }
   return entry->second = *key;
+}
+
+Result<std::vector<AnnouncedChange>> MemoryStore::AnnouncedChanges(std::string_view environment,
+                                                                   std::string_view service) {
+  const std::lock_guard lock(mutex_);
+  std::vector<AnnouncedChange> changes;
+  for (const auto& [id, change] : changes_) {
+    if (change.environment == environment && change.service == service) changes.push_back(change);
+  }
+  std::sort(changes.begin(), changes.end(), [](const AnnouncedChange& a, const AnnouncedChange& b) {
+    return std::tie(a.at, a.id) > std::tie(b.at, b.id);
+  });
+  return changes;
+}
+
+Result<int64_t> MemoryStore::SaveChange(const AnnouncedChange& change) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (change.id != 0) {
+      const auto kept = changes_.find(change.id);
+      if (kept == changes_.end() || kept->second.environment != change.environment ||
+          kept->second.service != change.service) {
+        return NoSuchChange(change);
+      }
+      kept->second = change;
+      return change.id;
+    }
+    changes_[++last_change_id_] = change;
+    changes_[last_change_id_].id = last_change_id_;
+  }
+  const Result<std::vector<AnnouncedChange>> all = AnnouncedChanges(change.environment, change.service);
+  const std::lock_guard lock(mutex_);
+  for (size_t i = kAnnouncedChangesMax; i < all->size(); ++i) changes_.erase((*all)[i].id);
+  return last_change_id_;
+}
+
+Result<Forgotten> MemoryStore::Forget(const std::string& service,
+                                      const std::optional<std::string>& environment,
+                                      const std::optional<std::string>& field) {
+  const std::lock_guard lock(mutex_);
+  const auto asked = [&](const auto& of) {
+    return of.service == service && (!environment || of.environment == *environment);
+  };
+  Forgotten forgotten;
+  bool announced = false;
+  for (const auto& [id, change] : changes_) announced = announced || asked(change);
+  for (auto& [key, stream] : streams_) {
+    if (!asked(key)) continue;
+    ++forgotten.streams;
+    for (auto& [source, buckets] : stream.buckets) {
+      for (auto& [minute, bucket] : buckets) {
+        for (auto& [name, summary] : bucket) {
+          if (!field || EraseField(summary, *field)) ++forgotten.rows;
+        }
+      }
+    }
+  }
+  if (forgotten.streams == 0 && !announced) {
+    return Error{ErrorCode::kNotFound, "forgetting " + service + ": nothing of that name is kept there"};
+  }
+  if (field) return forgotten;
+  std::erase_if(streams_, [&](const auto& entry) { return asked(entry.first); });
+  std::erase_if(instances_, [&](const auto& entry) { return asked(entry.second.stream); });
+  std::erase_if(changes_, [&](const auto& entry) { return asked(entry.second); });
+  std::erase_if(keys_, [&](const auto& entry) {
+    return entry.first.second == service && (!environment || entry.first.first == *environment);
+  });
+  return forgotten;
 }
 
 Result<bool> MemoryStore::Compact(UnixMs) { return false; }

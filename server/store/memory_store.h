@@ -19,7 +19,12 @@ class MemoryStore : public Store {
   Result<std::vector<Slice>> Read(const Query& query) override;
   Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) override;
   Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
-  // Nothing to fold and nothing ever forgotten.
+  Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,
+                                                        std::string_view service) override;
+  Result<int64_t> SaveChange(const AnnouncedChange& change) override;
+  Result<Forgotten> Forget(const std::string& service, const std::optional<std::string>& environment,
+                           const std::optional<std::string>& field) override;
+  // Nothing to fold and nothing that goes by itself.
   Result<bool> Compact(UnixMs now) override;
   Condition condition() override { return {}; }
 
@@ -43,6 +48,8 @@ class MemoryStore : public Store {
   std::map<bucket::Stream, StreamState> streams_;
   std::map<bucket::Instance, InstanceState> instances_;
   std::map<std::pair<std::string, std::string>, HashKey> keys_;
+  std::map<int64_t, AnnouncedChange> changes_;
+  int64_t last_change_id_ = 0;
 };
 
 }  // namespace fieldmark::store

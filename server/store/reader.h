@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/store/change_table.h"
 #include "server/store/chunk.h"
 #include "server/store/sqlite.h"
 #include "server/store/timelines.h"
@@ -23,6 +24,10 @@ class Reader {
   // next round of folding comes to them.
   std::vector<int64_t> TakeDamagedChunks() { return std::exchange(damaged_chunks_, {}); }
   Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams);
+  Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,
+                                                        std::string_view service) {
+    return ReadChanges(*connection_, environment, service);
+  }
 
  private:
   explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}

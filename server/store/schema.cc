@@ -10,8 +10,26 @@ namespace {
 constexpr int64_t kApplicationId =
     0x464D726B;  // "FMrk", for file(1) and against opening somebody else's file
 
+// What version 3 added.
+constexpr const char* kCreateChange = R"sql(
+CREATE TABLE IF NOT EXISTS change(
+  id INTEGER PRIMARY KEY,
+  environment TEXT NOT NULL,
+  service TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  at_unix_ms INTEGER NOT NULL,
+  title TEXT NOT NULL,
+  version TEXT NOT NULL,
+  url TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  expected TEXT NOT NULL,
+  rollback TEXT NOT NULL,
+  announced_unix_ms INTEGER NOT NULL,
+  amended_unix_ms INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS change_by_service ON change(environment, service, at_unix_ms);
+)sql";
+
 constexpr const char* kCreate = R"sql(
-BEGIN IMMEDIATE;
 CREATE TABLE stream(
   id INTEGER PRIMARY KEY,
   environment TEXT NOT NULL,
@@ -79,9 +97,17 @@ CREATE TABLE hash_key(
 
 Status Create(Connection& connection) {
   // Free pages can go back to the disk a few at a time; it can be said of an empty database only.
-  const std::string script = std::string("PRAGMA auto_vacuum = INCREMENTAL;") + kCreate +
+  const std::string script = std::string("PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE;") + kCreate +
                              ("PRAGMA application_id = " + std::to_string(kApplicationId)) +
-                             "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; COMMIT;";
+                             "; PRAGMA user_version = 2; COMMIT;";
+  return connection.RunScript(script.c_str());
+}
+
+// The other tables are the same in all versions; what is written into them from now on, version 1 cannot
+// read. By way of the write-ahead log, as everything else.
+Status BecomeNewest(Connection& connection) {
+  const std::string script = std::string("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;") + kCreateChange +
+                             "PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; COMMIT;";
   return connection.RunScript(script.c_str());
 }
 
@@ -120,7 +146,10 @@ Status PrepareSchema(Connection& connection) {
   const Result<int64_t> application = connection.Number("PRAGMA application_id");
   if (!application.ok()) return application.error();
 
-  if (*tables == 0 && *version == 0) return Create(connection);
+  if (*tables == 0 && *version == 0) {
+    FM_RETURN_IF_ERROR(Create(connection));
+    return BecomeNewest(connection);
+  }
   if (*application != kApplicationId) {
     return Error{ErrorCode::kFailedPrecondition,
                  connection.path() + ": a database of another program; choose another data folder"};
@@ -132,9 +161,7 @@ Status PrepareSchema(Connection& connection) {
                      "); run that release or a later one, or choose another data folder"};
   }
   FM_RETURN_IF_ERROR(CheckPages(connection));
-  // The tables are the same in both; what is written into them from now on, version 1 cannot read.
-  if (*version == kSchemaVersion) return {};
-  return connection.RunScript(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+  return *version == kSchemaVersion ? Status() : BecomeNewest(connection);
 }
 
 Status AddIndexes(Connection& connection) {

@@ -9,6 +9,8 @@
 #include <system_error>
 
 #include "server/store/batch_rules.h"
+#include "server/store/change_table.h"
+#include "server/store/forget.h"
 #include "server/store/random_key.h"
 #include "server/store/schema.h"
 
@@ -23,6 +25,8 @@ constexpr int64_t kWriteAheadPages = 4'000;
 constexpr size_t kIdleReadersMax = 8;
 constexpr size_t kDamagedChunksMax = 10'000;  // that are told apart
 constexpr std::string_view kOldestReceived = "SELECT received_unix_ms FROM batch_log ORDER BY id LIMIT 1";
+constexpr std::string_view kLogBytes = "SELECT ifnull(sum(length(bytes)), 0) FROM batch_log";
+constexpr int kTruncationsMax = 5;  // each waits for readers as long as SQLite is told to
 
 Error Doing(std::string_view what, const Error& error) {
   return {error.code, std::string(what) + ": " + error.message};
@@ -128,7 +132,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder
   if (!writer.ok()) return Doing("opening the store", writer.error());
   Result<std::unique_ptr<Connection>> reader = Connection::Open(path, Connection::Mode::kReadWrite);
   if (!reader.ok()) return Doing("opening the store", reader.error());
-  const Result<int64_t> log_bytes = (*writer)->Number("SELECT ifnull(sum(length(bytes)), 0) FROM batch_log");
+  const Result<int64_t> log_bytes = (*writer)->Number(kLogBytes);
   if (!log_bytes.ok()) return Doing("opening the store", log_bytes.error());
   const Result<int64_t> oldest = (*writer)->Number(kOldestReceived);
   if (!oldest.ok()) return Doing("opening the store", oldest.error());
@@ -314,6 +318,68 @@ Result<HashKey> SqliteStore::KeyOf(std::string_view environment, std::string_vie
   }();
   if (!key.ok()) return Doing("finding the hash key", key.error());
   return key;
+}
+
+Result<std::vector<AnnouncedChange>> SqliteStore::AnnouncedChanges(std::string_view environment,
+                                                                   std::string_view service) {
+  Result<BorrowedReader> reader = Borrow();
+  if (!reader.ok()) return Doing("listing changes", reader.error());
+  Result<std::vector<AnnouncedChange>> changes = (*reader)->AnnouncedChanges(environment, service);
+  if (!changes.ok()) return Doing("listing changes", changes.error());
+  return changes;
+}
+
+Result<int64_t> SqliteStore::SaveChange(const AnnouncedChange& change) {
+  const std::lock_guard lock(writer_mutex_);
+  const Result<int64_t> id = WriteChange(*writer_, change);
+  if (!id.ok()) return Doing("keeping a change", id.error());
+  return id;
+}
+
+Status SqliteStore::RunStep(const std::function<Status()>& step) {
+  const std::lock_guard lock(writer_mutex_);
+  Result<Transaction> transaction = Transaction::Begin(*writer_, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.error();
+  FM_RETURN_IF_ERROR(step());
+  FM_RETURN_IF_ERROR(transaction->Commit());
+  appender_.Forget();
+  return MeasureLog();
+}
+
+Status SqliteStore::MeasureLog() {
+  const Result<int64_t> bytes = writer_->Number(kLogBytes);
+  if (!bytes.ok()) return bytes.error();
+  const Result<int64_t> oldest = writer_->Number(kOldestReceived);
+  if (!oldest.ok()) return oldest.error();
+  appended_bytes_ = *bytes + compactor_.folded_bytes();
+  oldest_received_ = *oldest;
+  return {};
+}
+
+Result<Forgotten> SqliteStore::Forget(const std::string& service,
+                                      const std::optional<std::string>& environment,
+                                      const std::optional<std::string>& field) {
+  // A round of folding holds in memory what is being erased, and would write it again.
+  const std::lock_guard lock(compactor_mutex_);
+  const auto set_wiping = [this](const char* script) {
+    const std::lock_guard writer_lock(writer_mutex_);
+    return writer_->RunScript(script);
+  };
+  FM_RETURN_IF_ERROR(set_wiping("PRAGMA secure_delete = ON"));
+  Result<Forgotten> forgotten =
+      ForgetRows(*writer_, {service, environment, field}, [this](const auto& step) { return RunStep(step); });
+  compactor_.ForgetSubjects();
+  FM_RETURN_IF_ERROR(set_wiping("PRAGMA secure_delete = OFF"));
+  if (!forgotten.ok()) return Doing("forgetting " + service, forgotten.error());
+  for (int tries = 0; tries < kTruncationsMax; ++tries) {
+    const std::lock_guard writer_lock(writer_mutex_);
+    const Result<int64_t> busy = writer_->Number("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!busy.ok()) return Doing("truncating the log after forgetting " + service, busy.error());
+    if (*busy == 0) return forgotten;
+  }
+  return Error{ErrorCode::kUnavailable, "forgetting " + service +
+                                            ": it is gone from the tables, and reads hold on to the "
+                                            "write-ahead log; ask for it again in a minute"};
 }
 
 Result<bool> SqliteStore::Compact(UnixMs now) {

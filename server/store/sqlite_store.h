@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -49,6 +51,14 @@ class SqliteStore : public Store {
   Result<std::vector<Slice>> Read(const Query& query) override;
   Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) override;
   Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
+  Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,
+                                                        std::string_view service) override;
+  Result<int64_t> SaveChange(const AnnouncedChange& change) override;
+  // One transaction for each subject, so that appends wait for no more than that. Freed pages are wiped and
+  // the write-ahead log is truncated: kUnavailable when reads held on to it for too long, then it is to be
+  // asked for again.
+  Result<Forgotten> Forget(const std::string& service, const std::optional<std::string>& environment,
+                           const std::optional<std::string>& field) override;
   Result<bool> Compact(UnixMs now) override;
 
   Condition condition() override;
@@ -65,6 +75,9 @@ class SqliteStore : public Store {
   // kUnavailable when the disk, or the write-ahead log, has no room for more. Under writer_mutex_.
   Status CheckRoom();
   std::vector<Result<Append>> AppendTogether(const std::vector<const PendingAppend*>& group);
+  Status RunStep(const std::function<Status()>& step);
+  // To be called under writer_mutex_ when rows of the log went otherwise than by folding.
+  Status MeasureLog();
   // Applies all or none; `results` grows by what became of each.
   Status ApplyTogether(const std::vector<const PendingAppend*>& group, std::vector<Result<Append>>& results);
 

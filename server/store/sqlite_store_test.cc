@@ -240,7 +240,7 @@ TEST(SqliteStoreTest, AFileOfAnEarlierReleaseIsOpenedAndIsThenOfThisOne) {
   Fill(folder.path());
   Execute(FileIn(folder), "PRAGMA user_version = 1");
   EXPECT_EQ(Documents(*MustOpen(folder.path())), 1000u);
-  EXPECT_EQ(NumberFrom(FileIn(folder), "PRAGMA user_version"), 2);
+  EXPECT_EQ(NumberFrom(FileIn(folder), "PRAGMA user_version"), 3);
 }
 
 TEST(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefused) {

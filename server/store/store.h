@@ -12,6 +12,7 @@
 #include "fieldmark/base/hash.h"
 #include "fieldmark/base/result.h"
 #include "fieldmark/bucket/batch.h"
+#include "server/store/announced_change.h"
 
 namespace fieldmark::store {
 
@@ -55,6 +56,12 @@ struct Condition {
   int64_t damaged_rows = 0;            // set aside, or left out of what was read
 };
 
+// What forgetting took.
+struct Forgotten {
+  int64_t streams = 0;  // (environment, service, version) that were looked through
+  int64_t rows = 0;     // of summaries that went, or lost the field
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -70,6 +77,19 @@ class Store {
 
   // The key of (environment, service), made at the first call and kept.
   virtual Result<HashKey> KeyOf(std::string_view environment, std::string_view service) = 0;
+
+  // Those announced of a service in an environment, newest first.
+  virtual Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,
+                                                                std::string_view service) = 0;
+  // Durable when it returns. With the id 0 a new one; else it takes the place of the one with that id, and is
+  // kNotFound when the service has none there. Gives the id.
+  virtual Result<int64_t> SaveChange(const AnnouncedChange& change) = 0;
+
+  // Erases a service everywhere or in one environment; with `field` that path alone and what lies below it,
+  // in every subject. Appends and reads go on beside it: what is sent meanwhile may stay. kNotFound when
+  // there is no such service; that a field was never seen is no error.
+  virtual Result<Forgotten> Forget(const std::string& service, const std::optional<std::string>& environment,
+                                   const std::optional<std::string>& field) = 0;
 
   // One bounded round of folding and retention; true when there is more to do. Called by the clock in watch/.
   virtual Result<bool> Compact(UnixMs now) = 0;

@@ -348,6 +348,97 @@ TEST_P(StoreTest, ReadsTheSameAsEverythingMergedWheneverItIsFolded) {
   }
 }
 
+AnnouncedChange Announced(const std::string& title, UnixMs at, const std::string& service = "orders") {
+  AnnouncedChange change;
+  change.environment = "production";
+  change.service = service;
+  change.kind = "migration";
+  change.at = at;
+  change.title = title;
+  change.url = "https://ci.example.org/7";
+  change.owner = "ada";
+  change.expected = "phone may be null";
+  change.rollback = "migrate down";
+  change.version = "v7";
+  change.announced_at = 5;
+  return change;
+}
+
+TEST_P(StoreTest, KeepsWhatIsAnnouncedNewestFirstAndAmendsIt) {
+  const int64_t older = *store_->SaveChange(Announced("older", 1000));
+  const int64_t newer = *store_->SaveChange(Announced("newer", 2000));
+  ASSERT_TRUE(store_->SaveChange(Announced("another's", 3000, "payments")).ok());
+  AnnouncedChange amended = Announced("older, amended", 1500);
+  amended.id = older;
+  amended.amended_at = 9;
+  EXPECT_EQ(*store_->SaveChange(amended), older);
+  AnnouncedChange first = Announced("newer", 2000);
+  first.id = newer;
+  EXPECT_EQ(*store_->AnnouncedChanges("production", "orders"),
+            (std::vector<AnnouncedChange>{first, amended}));
+
+  AnnouncedChange stolen = Announced("mine", 1, "payments");
+  stolen.id = older;
+  EXPECT_EQ(store_->SaveChange(stolen).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(store_->AnnouncedChanges("production", "orders")->size(), 2u);
+  EXPECT_TRUE(store_->AnnouncedChanges("staging", "orders")->empty());
+}
+
+TEST_P(StoreTest, KeepsNoMoreChangesThanItsLimit) {
+  for (size_t i = 0; i < kAnnouncedChangesMax + 2; ++i)
+    ASSERT_TRUE(store_->SaveChange(Announced("one", static_cast<UnixMs>(10 + i))).ok());
+  const auto kept = *store_->AnnouncedChanges("production", "orders");
+  ASSERT_EQ(kept.size(), kAnnouncedChangesMax);
+  EXPECT_EQ(kept.back().at, 12);
+}
+
+TEST_P(StoreTest, ForgetsAServiceWhileItRuns) {
+  const Stream payments{"production", "payments", "v1"}, staging{"staging", "orders", "v1"};
+  uint8_t instance = 0;
+  for (const Stream& stream : {kOrders, payments, staging}) {
+    ++instance;
+    MustAppend(SampleBatches::Counted(stream, instance, 1, kNoon, 7));
+    ASSERT_TRUE(store_->KeyOf(stream.environment, stream.service).ok());
+  }
+  const HashKey key = *store_->KeyOf("production", "orders");
+  ASSERT_TRUE(store_->SaveChange(Announced("one", 1000)).ok());
+  CompactAll((kNoon + 600) * kMsPerMinute);
+  MustAppend(SampleBatches::Counted(kOrders, 1, 2, kNoon + 1, 7));
+
+  const Result<Forgotten> forgotten = store_->Forget("orders", "production", std::nullopt);
+  ASSERT_TRUE(forgotten.ok()) << forgotten.error().message;
+  EXPECT_EQ(forgotten->streams, 1);
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon)), 0u);
+  EXPECT_TRUE(store_->Subjects({kOrders})->empty());
+  EXPECT_TRUE(store_->AnnouncedChanges("production", "orders")->empty());
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon, {payments, staging})), 14u);
+  EXPECT_NE(store_->KeyOf("production", "orders")->ToHex(), key.ToHex());
+  EXPECT_EQ(store_->condition().log_bytes, 0);
+  EXPECT_EQ(store_->Forget("orders", "production", std::nullopt).error().code, ErrorCode::kNotFound);
+
+  // It comes back as a new one.
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 1, 3, kNoon + 2, 5)), Append::kApplied);
+  CompactAll((kNoon + 600) * kMsPerMinute);
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon)), 5u);
+}
+
+TEST_P(StoreTest, ForgetsAFieldWithWhatLiesBelowIt) {
+  Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 7);
+  auto& fields = batch.buckets[kNoon]["POST /orders request"].body->fields;
+  for (const char* path : {"customer", "customer.phone", "customers"}) fields[path].counts.documents = 1;
+  MustAppend(batch);
+  CompactAll((kNoon + 600) * kMsPerMinute);
+  const Result<Forgotten> forgotten = store_->Forget("orders", std::nullopt, "customer");
+  ASSERT_TRUE(forgotten.ok()) << forgotten.error().message;
+  EXPECT_GT(forgotten->rows, 0);
+  const std::vector<Slice> slices = MustRead(HourAround(kNoon));
+  ASSERT_EQ(slices.size(), 1u);
+  EXPECT_EQ(slices[0].summary.body->documents, 7u);
+  EXPECT_FALSE(slices[0].summary.body->fields.contains("customer"));
+  EXPECT_FALSE(slices[0].summary.body->fields.contains("customer.phone"));
+  EXPECT_TRUE(slices[0].summary.body->fields.contains("customers"));
+}
+
 std::unique_ptr<Store> MakeSqlite(const std::string& folder, const SqliteSettings& settings) {
   Result<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(folder, settings);
   EXPECT_TRUE(store.ok()) << store.error().message;

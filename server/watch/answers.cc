@@ -1,6 +1,7 @@
 #include "server/watch/answers.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "server/watch/words.h"
 
@@ -12,6 +13,11 @@ constexpr int64_t kSilentMsMax = 120'000;  // idle workers report every minute a
 constexpr int64_t kUsualKeptMs = 60'000;
 constexpr uint64_t kRequestsMin = 20;  // a ratio of fewer says little
 constexpr Minute kMinutesADay = 1440;
+constexpr int64_t kFactsKeptMs = 10'000;  // a look may come due meanwhile
+constexpr size_t kKeptMax = 10'000;
+// What is made sooner is always made anew; the rest may take a tenth of one core at the most.
+constexpr int64_t kCheapMs = 50;
+constexpr int64_t kCostFactor = 10;
 
 // Taste: what is worth a person's look, on top of being out of the usual range.
 constexpr double kFailedAttention = 0.01;
@@ -22,6 +28,31 @@ constexpr double kSlowBad = 2.0;
 constexpr double kSlowMsMin = 5;
 
 Minute FloorTo(Minute minute, Minute step) { return minute - ((minute % step) + step) % step; }
+
+int64_t ElapsedMs(std::chrono::steady_clock::time_point since) {
+  const auto passed = std::chrono::steady_clock::now() - since;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
+}
+
+bool IsTooDearToMakeAgain(int64_t age_ms, int64_t cost_ms) {
+  return cost_ms >= kCheapMs && age_ms >= 0 && age_ms < kCostFactor * cost_ms;
+}
+
+UnixMs NewestReceived(const std::vector<store::StreamInfo>& streams) {
+  UnixMs newest = 0;
+  for (const store::StreamInfo& info : streams) newest = std::max(newest, info.last_received_unix_ms);
+  return newest;
+}
+
+// The version that is running: the last of those that were heard of last.
+const store::StreamInfo& NewestOf(const std::vector<store::StreamInfo>& streams) {
+  const store::StreamInfo* newest = &streams.front();
+  for (const store::StreamInfo& info : streams) {
+    if (std::tie(info.last_minute, info.first_minute) >= std::tie(newest->last_minute, newest->first_minute))
+      newest = &info;
+  }
+  return *newest;
+}
 
 double Ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -200,6 +231,11 @@ std::string ServiceStatus::headline() const {
   return answers[0].word + ": " + answers[0].detail;
 }
 
+// No name holds a zero byte.
+std::string ServiceStatus::sort_key() const {
+  return std::to_string(Badness(AnswerState::kBad) - Badness(state())) + service + '\0' + environment;
+}
+
 Answers::Answers(store::Store& store, Verdicts& verdicts, Clock clock)
     : store_(store), verdicts_(verdicts), clock_(std::move(clock)) {}
 
@@ -261,49 +297,82 @@ Result<bucket::RunSummary> Answers::RunsOfADay(const std::vector<store::StreamIn
   return runs;
 }
 
+Result<Answers::Facts> Answers::ReadFacts(const std::vector<store::StreamInfo>& streams, UnixMs now) {
+  Facts facts;
+  facts.read_at = now;
+  facts.to = MinuteOf(now) + 1;
+  Minute first_minute = facts.to - 1;
+  for (const store::StreamInfo& info : streams) first_minute = std::min(first_minute, info.first_minute);
+  facts.from = std::max(facts.to - kNowMinutes, first_minute);
+  const auto minutes = TrafficOf(store_, streams, std::nullopt, facts.from, facts.to, store::Step::kMinute);
+  if (!minutes.ok()) return minutes.error();
+  for (const auto& [start, at] : *minutes) facts.traffic.requests.Merge(at.requests);
+  Result<Usual> usual = UsualOf(streams, now);
+  if (!usual.ok()) return usual.error();
+  facts.usual = std::move(*usual);
+  Result<bucket::RunSummary> runs = RunsOfADay(streams, facts.to);
+  if (!runs.ok()) return runs.error();
+  facts.runs = std::move(*runs);
+  Result<DeploymentVerdict> verdict = verdicts_.Of(streams);
+  if (!verdict.ok()) return verdict.error();
+  facts.verdict = std::move(*verdict);
+  return facts;
+}
+
+std::shared_ptr<Answers::Kept> Answers::KeptFor(const bucket::Stream& stream) {
+  const Name name(stream.environment, stream.service);
+  const std::lock_guard lock(mutex_);
+  if (kept_.size() >= kKeptMax && !kept_.contains(name)) kept_.clear();
+  std::shared_ptr<Kept>& kept = kept_[name];
+  if (kept == nullptr) kept = std::make_shared<Kept>();
+  return kept;
+}
+
+Result<Answers::Facts> Answers::FactsOf(const std::vector<store::StreamInfo>& streams, UnixMs now) {
+  const std::shared_ptr<Kept> kept = KeptFor(streams.front().stream);
+  const std::lock_guard lock(kept->mutex);  // whoever asks the same meanwhile waits for this one answer
+  const int64_t age_ms = now - kept->facts.read_at;
+  const UnixMs received = NewestReceived(streams);
+  const bool same = kept->received == received && kept->streams == streams.size() &&
+                    kept->facts.to == MinuteOf(now) + 1 && age_ms >= 0 && age_ms < kFactsKeptMs;
+  const bool made = kept->streams > 0;
+  if (made && (same || IsTooDearToMakeAgain(age_ms, kept->cost_ms))) return kept->facts;
+
+  const auto started = std::chrono::steady_clock::now();
+  Result<Facts> facts = ReadFacts(streams, now);
+  if (!facts.ok()) return facts;
+  kept->cost_ms = ElapsedMs(started);
+  kept->received = received;
+  kept->streams = streams.size();
+  kept->facts = *facts;
+  return facts;
+}
+
 Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& streams) {
-  ServiceStatus status;
   const UnixMs now = clock_();
-  status.service = streams.front().stream.service;
-  status.environment = streams.front().stream.environment;
+  Result<Facts> facts = FactsOf(streams, now);
+  if (!facts.ok()) return facts.error();
+  const store::StreamInfo& newest = NewestOf(streams);
+  ServiceStatus status;
+  status.service = newest.stream.service;
+  status.environment = newest.stream.environment;
+  status.version = newest.stream.version;
   status.server_time = now;
 
   Recent recent;
-  const store::StreamInfo* newest = &streams.front();
-  Minute first_minute = newest->first_minute;
-  for (const store::StreamInfo& info : streams) {
-    recent.last_received = std::max(recent.last_received, info.last_received_unix_ms);
-    first_minute = std::min(first_minute, info.first_minute);
-    if (std::tie(info.last_minute, info.first_minute) >=
-        std::tie(newest->last_minute, newest->first_minute)) {
-      newest = &info;
-    }
-  }
-  status.version = newest->stream.version;
+  recent.traffic = std::move(facts->traffic);
+  recent.last_received = NewestReceived(streams);
+  recent.silent = now - recent.last_received > kSilentMsMax || newest.last_minute < facts->from;
+  recent.seconds = std::max(1.0, static_cast<double>(facts->read_at - facts->from * kMsPerMinute) / 1000);
   if (recent.last_received > 0) status.last_data_at = recent.last_received;
-  const Minute to = MinuteOf(now) + 1;
-  const Minute from = std::max(to - kNowMinutes, std::min(first_minute, to - 1));
-  recent.silent = now - recent.last_received > kSilentMsMax || newest->last_minute < from;
-  recent.seconds = std::max(1.0, static_cast<double>(now - from * kMsPerMinute) / 1000);
-  const auto minutes = TrafficOf(store_, streams, std::nullopt, from, to, store::Step::kMinute);
-  if (!minutes.ok()) return minutes.error();
-  for (const auto& [start, at] : *minutes) recent.traffic.requests.Merge(at.requests);
-  const Result<Usual> usual = UsualOf(streams, now);
-  if (!usual.ok()) return usual.error();
   if (!recent.silent) {
     status.requests_per_s = static_cast<double>(recent.traffic.requests.count()) / recent.seconds;
   }
-
-  const Result<bucket::RunSummary> runs = RunsOfADay(streams, to);
-  if (!runs.ok()) return runs.error();
-
-  Result<DeploymentVerdict> verdict = verdicts_.Of(status.service, status.environment);
-  if (!verdict.ok()) return verdict.error();
-  status.verdict = std::move(*verdict);
+  status.verdict = std::move(facts->verdict);
   // The first version ever seen is no deployment to ask about.
   const bool deployed = status.verdict->deployment.from_version.has_value();
-  status.answers = {UpAnswer(recent, usual->failed_ratio, now), SlowAnswer(recent, usual->latency_ms),
-                    JobsAnswer(*runs, recent, now),
+  status.answers = {UpAnswer(recent, facts->usual.failed_ratio, now),
+                    SlowAnswer(recent, facts->usual.latency_ms), JobsAnswer(facts->runs, recent, now),
                     DeploymentAnswer(deployed ? status.verdict : std::optional<DeploymentVerdict>())};
   return status;
 }
@@ -316,24 +385,35 @@ Result<ServiceStatus> Answers::Of(std::string_view service, std::string_view env
   return Make(streams);
 }
 
-Result<std::vector<ServiceStatus>> Answers::All() {
+Result<Answers::List> Answers::All() {
+  const std::lock_guard lock(list_mutex_);
+  const UnixMs now = clock_();
+  if (list_ != nullptr && IsTooDearToMakeAgain(now - list_made_at_, list_cost_ms_)) return list_;
+  const auto started = std::chrono::steady_clock::now();
+  Result<std::vector<ServiceStatus>> services = MakeAll();
+  if (!services.ok()) return services.error();
+  list_ = std::make_shared<const std::vector<ServiceStatus>>(std::move(*services));
+  list_made_at_ = now;
+  list_cost_ms_ = ElapsedMs(started);
+  return list_;
+}
+
+Result<std::vector<ServiceStatus>> Answers::MakeAll() {
   const Result<std::vector<store::StreamInfo>> all = store_.Streams();
   if (!all.ok()) return all.error();
-  std::map<std::pair<std::string, std::string>, bool> seen;
+  std::map<Name, std::vector<store::StreamInfo>> by_service;
+  for (const store::StreamInfo& info : *all)
+    by_service[{info.stream.environment, info.stream.service}].push_back(info);
   std::vector<ServiceStatus> services;
-  for (const store::StreamInfo& info : *all) {
-    if (!seen.emplace(std::pair(info.stream.service, info.stream.environment), true).second) continue;
-    const std::vector<store::StreamInfo> streams =
-        StreamsOf(*all, info.stream.service, info.stream.environment);
+  for (const auto& [name, heard] : by_service) {
+    const std::vector<store::StreamInfo> streams = StreamsOf(heard, name.second, name.first);
     if (streams.empty()) continue;
     Result<ServiceStatus> status = Make(streams);
     if (!status.ok()) return status.error();
     services.push_back(std::move(*status));
   }
-  std::stable_sort(services.begin(), services.end(), [](const ServiceStatus& a, const ServiceStatus& b) {
-    if (a.state() != b.state()) return Badness(a.state()) > Badness(b.state());
-    return std::tie(a.service, a.environment) < std::tie(b.service, b.environment);
-  });
+  std::sort(services.begin(), services.end(),
+            [](const ServiceStatus& a, const ServiceStatus& b) { return a.sort_key() < b.sort_key(); });
   return services;
 }
 

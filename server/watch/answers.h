@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct ServiceStatus {
   // The worst answer's; kNoData outranks kGood when nothing is known of the service being up.
   AnswerState state() const;
   std::string headline() const;
+  // By which a list of them ascends: the worst first.
+  std::string sort_key() const;
 };
 
 class Answers {
@@ -48,10 +51,14 @@ class Answers {
   // Both must outlive it.
   Answers(store::Store& store, Verdicts& verdicts, Clock clock);
 
+  // What was read of a service is kept while its data stay the same, for ten seconds at most; answers that
+  // cost much to make are kept so long that making them takes a tenth of one core.
+
   // kNotFound when nothing was heard of the service there.
   Result<ServiceStatus> Of(std::string_view service, std::string_view environment);
-  // Worst first.
-  Result<std::vector<ServiceStatus>> All();
+  using List = std::shared_ptr<const std::vector<ServiceStatus>>;
+  // Worst first. Whoever asks meanwhile waits for the same list.
+  Result<List> All();
 
  private:
   // What is usual, from the finest history that is long enough.
@@ -60,16 +67,45 @@ class Answers {
     std::optional<Band> failed_ratio;
     std::optional<Band> latency_ms;  // 95th percentile; live data only
   };
+  // What the store and the judge say of a service.
+  struct Facts {
+    UnixMs read_at = 0;
+    Minute from = 0;  // of what counts as now
+    Minute to = 0;
+    Traffic traffic;
+    Usual usual;
+    bucket::RunSummary runs;
+    DeploymentVerdict verdict;
+  };
+  struct Kept {
+    std::mutex mutex;
+    int64_t cost_ms = 0;
+    UnixMs received = 0;  // the newest of the data that it was made of
+    size_t streams = 0;   // 0: not made yet
+    Facts facts;
+  };
 
   Result<ServiceStatus> Make(const std::vector<store::StreamInfo>& streams);
+  Result<Facts> FactsOf(const std::vector<store::StreamInfo>& streams, UnixMs now);
+  Result<Facts> ReadFacts(const std::vector<store::StreamInfo>& streams, UnixMs now);
+  std::shared_ptr<Kept> KeptFor(const bucket::Stream& stream);
+  Result<std::vector<ServiceStatus>> MakeAll();
   Result<bucket::RunSummary> RunsOfADay(const std::vector<store::StreamInfo>& streams, Minute to);
   Result<Usual> UsualOf(const std::vector<store::StreamInfo>& streams, UnixMs now);
+
+  using Name = std::pair<std::string, std::string>;  // environment, service
 
   store::Store& store_;
   Verdicts& verdicts_;
   const Clock clock_;
-  std::mutex mutex_;  // of usual_ alone
-  std::map<std::pair<std::string, std::string>, Usual> usual_;
+  std::mutex mutex_;  // of usual_ and kept_ alone
+  std::map<Name, Usual> usual_;
+  std::map<Name, std::shared_ptr<Kept>> kept_;
+
+  std::mutex list_mutex_;  // of what follows
+  List list_;
+  UnixMs list_made_at_ = 0;
+  int64_t list_cost_ms_ = 0;
 };
 
 }  // namespace fieldmark::watch

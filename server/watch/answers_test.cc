@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/watch/counting_store.h"
 #include "server/watch/fabricated_service.h"
 
 namespace fieldmark::watch {
@@ -12,13 +13,15 @@ using testing::HasSubstr;
 
 class AnswersTest : public testing::Test {
  protected:
+  // Of one that has read nothing before: the clock of most tests stands still.
   ServiceStatus MustOf() {
-    Result<ServiceStatus> status = answers_.Of("orders", "production");
+    Answers fresh(store_, verdicts_, [this] { return now_; });
+    Result<ServiceStatus> status = fresh.Of("orders", "production");
     EXPECT_TRUE(status.ok()) << status.error().message;
     return *status;
   }
 
-  store::MemoryStore store_;
+  CountingStore store_;
   FabricatedService service_{store_};
   UnixMs now_ = kNoon * kMsPerMinute;
   Verdicts verdicts_{store_, [this] { return now_; }, *LooksOf({60})};
@@ -178,16 +181,37 @@ TEST_F(AnswersTest, ListServicesWorstFirst) {
   bad.Run("a", kNoon - 60, kNoon, {.failed_share = 0.9});
   FabricatedService silent(store_, "archive");
   silent.Run("a", kNoon - 60, kNoon - 30);
-  const Result<std::vector<ServiceStatus>> all = answers_.All();
-  ASSERT_TRUE(all.ok());
+  const Result<Answers::List> made = answers_.All();
+  ASSERT_TRUE(made.ok());
   std::vector<std::string> names;
-  for (const ServiceStatus& status : *all) names.push_back(status.service);
+  for (const ServiceStatus& status : **made) names.push_back(status.service);
   EXPECT_THAT(names, testing::ElementsAre("billing", "archive", "orders"));
+}
+
+TEST_F(AnswersTest, ReadNothingTwiceWhileTheDataStayTheSame) {
+  service_.Run("a", kNoon - 600, kNoon - 10);
+  service_.Run("b", kNoon - 10, kNoon);
+  FabricatedService(store_, "billing").Run("a", kNoon - 60, kNoon);
+  ASSERT_EQ((*answers_.All())->size(), 2u);
+  store_.reads = 0;
+  now_ += 5'000;
+  EXPECT_EQ((*answers_.All())->size(), 2u);
+  EXPECT_TRUE(answers_.Of("orders", "production").ok());
+  EXPECT_EQ(store_.reads, 0);
+
+  service_.Run("b", kNoon, kNoon + 1);
+  ASSERT_TRUE(answers_.All().ok());
+  const int of_one = store_.reads;
+  EXPECT_GT(of_one, 0) << "there is something new of one service";
+  store_.reads = 0;
+  now_ += 11'000;
+  ASSERT_TRUE(answers_.All().ok());
+  EXPECT_GT(store_.reads, of_one) << "a look may have come due, of either";
 }
 
 TEST_F(AnswersTest, KnowWhatWasNeverHeardOf) {
   EXPECT_EQ(answers_.Of("orders", "production").error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(answers_.All()->empty());
+  EXPECT_TRUE((*answers_.All())->empty());
 }
 
 }  // namespace

@@ -245,8 +245,8 @@ Status AddSignal(store::Store& store, const ChartQuery& query, const Read& read,
 }  // namespace
 
 Result<Chart> ChartOf(store::Store& store, Verdicts& verdicts, const ChartQuery& query, UnixMs now) {
-  Result<std::vector<Deployment>> deployments = verdicts.DeploymentsOf(query.service, query.environment);
-  if (!deployments.ok()) return deployments.error();
+  Result<std::vector<Change>> changes = verdicts.ChangesOf(query.service, query.environment);
+  if (!changes.ok()) return changes.error();
   const bool of_requests = query.field.empty() && IsRequestStatistic(query.statistic);
   if (query.subject.empty() && !of_requests) {
     return Error{
@@ -257,6 +257,7 @@ Result<Chart> ChartOf(store::Store& store, Verdicts& verdicts, const ChartQuery&
   const Result<std::vector<store::StreamInfo>> all = store.Streams();
   if (!all.ok()) return all.error();
   const Read read{StreamsOf(*all, query.service, query.environment), FrameOf(query.minutes, now), now};
+  if (read.streams.empty()) return UnknownService(query.service, query.environment);
 
   Chart chart;
   chart.step_s = read.frame.width() * 60;
@@ -270,9 +271,10 @@ Result<Chart> ChartOf(store::Store& store, Verdicts& verdicts, const ChartQuery&
   FM_RETURN_IF_ERROR(CheckSubject(store, query, read));
   FM_RETURN_IF_ERROR(of_requests ? AddRequests(store, query, read, chart)
                                  : AddSignal(store, query, read, chart));
-  for (Deployment& deployment : *deployments) {
-    if (deployment.at >= read.frame.from && deployment.from_version)
-      chart.deployments.push_back(std::move(deployment));
+  for (Change& change : *changes) {
+    const bool first_ever = change.deployment && !change.deployment->from_version;
+    const bool within = change.at() >= chart.start && change.at() <= now && !first_ever;
+    if (within && chart.changes.size() < kChartChangesMax) chart.changes.push_back(std::move(change));
   }
   return chart;
 }

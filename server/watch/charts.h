@@ -12,6 +12,7 @@ namespace fieldmark::watch {
 
 inline constexpr int64_t kChartMinutesMin = 5;
 inline constexpr int64_t kChartMinutesMax = 20'160;
+inline constexpr size_t kChartChangesMax = 100;  // the newest
 
 struct ChartQuery {
   std::string service;
@@ -29,9 +30,9 @@ struct Chart {
   int64_t step_s = 60;
   UnixMs start = 0;
   std::vector<double> values;
-  std::vector<double> lower;  // of a distribution, such as latency: median; else empty
-  std::vector<double> upper;  // of a distribution: 95th percentile; else empty
-  std::vector<Deployment> deployments;
+  std::vector<double> lower;    // of a distribution, such as latency: median; else empty
+  std::vector<double> upper;    // of a distribution: 95th percentile; else empty
+  std::vector<Change> changes;  // newest first
 };
 
 // kNotFound when nothing was heard of the service, or nothing was ever seen of the signal; kInvalidArgument

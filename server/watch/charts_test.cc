@@ -132,8 +132,8 @@ TEST_F(ChartsTest, MarkTheDeploymentsInSight) {
   service_.Run("b", kNoon - 100, kNoon - 30);
   service_.Run("c", kNoon - 30, kNoon);
   const Result<Chart> chart = Of("", "", "requests");
-  ASSERT_EQ(chart->deployments.size(), 1u);
-  EXPECT_EQ(chart->deployments[0].to_version, "c");
+  ASSERT_EQ(chart->changes.size(), 1u);
+  EXPECT_EQ(chart->changes[0].deployment->to_version, "c");
 }
 
 TEST_F(ChartsTest, RefuseWhatDoesNotAddUpOverSubjects) {

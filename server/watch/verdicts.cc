@@ -73,20 +73,25 @@ Result<std::vector<Deployment>> Verdicts::DeploymentsAmong(const std::vector<sto
   return watch::DeploymentsOf(std::move(*stays), now);
 }
 
-Result<std::vector<Deployment>> Verdicts::DeploymentsOf(std::string_view service,
-                                                        std::string_view environment) {
+Result<std::vector<Change>> Verdicts::ChangesOf(std::string_view service, std::string_view environment) {
+  Result<std::vector<store::AnnouncedChange>> announced = store_.AnnouncedChanges(environment, service);
+  if (!announced.ok()) return announced.error();
   const Result<std::vector<store::StreamInfo>> streams = HeardOf(service, environment);
-  return streams.ok() ? DeploymentsAmong(*streams) : streams.error();
-}
-
-Result<Verdicts::Question> Verdicts::Ask(std::string_view service, std::string_view environment,
-                                         std::optional<std::string_view> version) {
-  Result<std::vector<store::StreamInfo>> streams = HeardOf(service, environment);
+  const bool only_announced =
+      !streams.ok() && streams.error().code == ErrorCode::kNotFound && !announced->empty();
+  if (only_announced) return watch::ChangesOf({}, std::move(*announced));
   if (!streams.ok()) return streams.error();
   Result<std::vector<Deployment>> deployments = DeploymentsAmong(*streams);
   if (!deployments.ok()) return deployments.error();
+  return watch::ChangesOf(std::move(*deployments), std::move(*announced));
+}
+
+Result<Verdicts::Question> Verdicts::Ask(std::vector<store::StreamInfo> streams,
+                                         std::optional<std::string_view> version) {
+  Result<std::vector<Deployment>> deployments = DeploymentsAmong(streams);
+  if (!deployments.ok()) return deployments.error();
   Question question;
-  question.streams = std::move(*streams);
+  question.streams = std::move(streams);
   question.deployments = std::move(*deployments);
   const auto found =
       std::find_if(question.deployments.rbegin(), question.deployments.rend(),
@@ -106,7 +111,19 @@ Result<Verdicts::Question> Verdicts::Ask(std::string_view service, std::string_v
     question.began = BeganAt(question.deployment, info);
     question.heard_through = info.last_received_unix_ms;
   }
+  FM_RETURN_IF_ERROR(AddAnnounced(question));
   return question;
+}
+
+Status Verdicts::AddAnnounced(Question& question) {
+  const bucket::Stream& stream = question.streams.front().stream;
+  Result<std::vector<store::AnnouncedChange>> announced =
+      store_.AnnouncedChanges(stream.environment, stream.service);
+  if (!announced.ok()) return announced.error();
+  for (Change& change : watch::ChangesOf(question.deployments, std::move(*announced))) {
+    if (change.deployment == question.deployment) question.announced = std::move(change.announced);
+  }
+  return {};
 }
 
 Verdicts::DueLook Verdicts::LookOf(const Question& question, std::optional<int64_t> look_s,
@@ -127,6 +144,7 @@ Verdicts::DueLook Verdicts::LookOf(const Question& question, std::optional<int64
 DeploymentVerdict Verdicts::TooEarly(const Question& question, const Look& first, UnixMs now) const {
   DeploymentVerdict early;
   early.deployment = question.deployment;
+  early.announced = question.announced;
   early.look_s = first.after_s;
   early.looked_at = now;
   early.next_look_at = question.began + first.after_s * 1000;
@@ -159,8 +177,8 @@ Result<Verdicts::Judged> Verdicts::JudgeCached(const Question& question, const L
   const UnixMs window_full = plan.to * kMsPerMinute + kArrivalMsMax;
   const UnixMs heard = std::min(question.heard_through, window_full);
   const bool same = kept->heard_through == heard && kept->earlier_received == question.earlier_received;
-  const bool recent = now - kept->made_at < std::max(kRejudgeMsMin, kRejudgeCostFactor * kept->cost_ms);
-  if (kept->filled && (same || (recent && now >= kept->made_at))) return kept->judged;
+  const bool recent = now - kept->judged.at < std::max(kRejudgeMsMin, kRejudgeCostFactor * kept->cost_ms);
+  if (kept->filled && (same || (recent && now >= kept->judged.at))) return kept->judged;
 
   const auto started = std::chrono::steady_clock::now();
   Result<Judged> judged = JudgeNow(std::move(plan), question.deployment, look, next);
@@ -168,8 +186,8 @@ Result<Verdicts::Judged> Verdicts::JudgeCached(const Question& question, const L
   kept->filled = true;
   kept->heard_through = heard;
   kept->earlier_received = question.earlier_received;
-  kept->made_at = now;
   kept->cost_ms = ElapsedMs(started);
+  judged->at = now;
   kept->judged = *judged;
   return judged;
 }
@@ -200,7 +218,7 @@ Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& depl
     }
   }
   SortAndCut(new_errors);
-  Judged judged{judge.Finish(), std::move(new_errors), {}};
+  Judged judged{0, judge.Finish(), std::move(new_errors), {}};
   for (const judge::Finding& finding : judged.verdict.findings) {
     const auto found = traces.find(finding.signal);
     if (found != traces.end()) judged.traces.insert(*found);
@@ -211,7 +229,15 @@ Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& depl
 Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_view environment,
                                        std::optional<std::string_view> version,
                                        std::optional<int64_t> look_s) {
-  const Result<Question> question = Ask(service, environment, version);
+  Result<std::vector<store::StreamInfo>> streams = HeardOf(service, environment);
+  if (!streams.ok()) return streams.error();
+  return Of(std::move(*streams), version, look_s);
+}
+
+Result<DeploymentVerdict> Verdicts::Of(std::vector<store::StreamInfo> streams,
+                                       std::optional<std::string_view> version,
+                                       std::optional<int64_t> look_s) {
+  const Result<Question> question = Ask(std::move(streams), version);
   if (!question.ok()) return question.error();
   const UnixMs now = clock_();
   DueLook look = LookOf(*question, look_s, now);
@@ -229,12 +255,13 @@ Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_vie
   }
   DeploymentVerdict answer;
   answer.deployment = question->deployment;
+  answer.announced = question->announced;
   answer.look_s = look.due->after_s;
-  answer.looked_at = now;
   if (look.next && question->deployment.from_version)
     answer.next_look_at = question->began + look.next->after_s * 1000;
   Result<Judged> judged = JudgeCached(*question, *look.due, answer.next_look_at, now);
   if (!judged.ok()) return judged.error();
+  answer.looked_at = judged->at;
   answer.verdict = std::move(judged->verdict);
   answer.new_errors = std::move(judged->new_errors);
   answer.traces = std::move(judged->traces);

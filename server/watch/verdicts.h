@@ -13,6 +13,7 @@
 
 #include "fieldmark/judge/judge.h"
 #include "server/store/store.h"
+#include "server/watch/changes.h"
 #include "server/watch/deployments.h"
 #include "server/watch/new_errors.h"
 #include "server/watch/timelines.h"
@@ -39,6 +40,7 @@ Result<std::vector<Look>> LooksOf(const std::vector<int64_t>& after_s);
 
 struct DeploymentVerdict {
   Deployment deployment;
+  std::optional<store::AnnouncedChange> announced;  // what was said of it
   int64_t look_s = 0;
   UnixMs looked_at = 0;
   std::optional<UnixMs> next_look_at;
@@ -53,13 +55,17 @@ class Verdicts {
   Verdicts(store::Store& store, Clock clock, std::vector<Look> looks = DefaultLooks(),
            judge::Settings settings = {});
 
-  // Oldest first. kNotFound when nothing was heard of the service there.
-  Result<std::vector<Deployment>> DeploymentsOf(std::string_view service, std::string_view environment);
+  // Newest first. kNotFound when nothing was heard of the service there, and nothing was announced.
+  Result<std::vector<Change>> ChangesOf(std::string_view service, std::string_view environment);
 
   // What the newest deployment did, or the newest of `version`. With `look_s` one look that spends the whole
   // budget; else the latest of the schedule that is due. kNotFound when there is no such service or
   // deployment.
   Result<DeploymentVerdict> Of(std::string_view service, std::string_view environment,
+                               std::optional<std::string_view> version = std::nullopt,
+                               std::optional<int64_t> look_s = std::nullopt);
+  // The same for a service whose streams are at hand: some, as StreamsOf gives them.
+  Result<DeploymentVerdict> Of(std::vector<store::StreamInfo> streams,
                                std::optional<std::string_view> version = std::nullopt,
                                std::optional<int64_t> look_s = std::nullopt);
 
@@ -68,6 +74,7 @@ class Verdicts {
     std::vector<store::StreamInfo> streams;
     std::vector<Deployment> deployments;
     Deployment deployment;
+    std::optional<store::AnnouncedChange> announced;
     UnixMs began = 0;          // the new version started, as exactly as known
     UnixMs heard_through = 0;  // its data are in up to here
     UnixMs earlier_received = 0;
@@ -77,6 +84,7 @@ class Verdicts {
     std::optional<Look> next;
   };
   struct Judged {
+    UnixMs at = 0;
     judge::Verdict verdict;
     std::vector<NewError> new_errors;
     SignalTraces traces;
@@ -87,15 +95,14 @@ class Verdicts {
     bool filled = false;
     UnixMs earlier_received = 0;
     UnixMs heard_through = 0;
-    UnixMs made_at = 0;
     int64_t cost_ms = 0;
     Judged judged;
   };
 
   Result<std::vector<store::StreamInfo>> HeardOf(std::string_view service, std::string_view environment);
   Result<std::vector<Deployment>> DeploymentsAmong(const std::vector<store::StreamInfo>& streams);
-  Result<Question> Ask(std::string_view service, std::string_view environment,
-                       std::optional<std::string_view> version);
+  Result<Question> Ask(std::vector<store::StreamInfo> streams, std::optional<std::string_view> version);
+  Status AddAnnounced(Question& question);
   DueLook LookOf(const Question& question, std::optional<int64_t> look_s, UnixMs now) const;
   DeploymentVerdict TooEarly(const Question& question, const Look& first, UnixMs now) const;
   std::shared_ptr<Kept> KeptFor(const Question& question, int64_t look_s, double spend);

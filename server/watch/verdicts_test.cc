@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <thread>
 
+#include "server/watch/counting_store.h"
 #include "server/watch/fabricated_service.h"
 
 namespace fieldmark::watch {
@@ -16,16 +16,6 @@ using testing::HasSubstr;
 
 constexpr Minute kHistory = 10 * 60;
 constexpr int64_t kLookS = 300;
-
-// Counts reads, so that a test sees whether a verdict was made anew.
-class CountingStore : public store::MemoryStore {
- public:
-  Result<std::vector<store::Slice>> Read(const store::Query& query) override {
-    ++reads;
-    return MemoryStore::Read(query);
-  }
-  std::atomic<int> reads{0};
-};
 
 class VerdictsTest : public testing::Test {
  protected:

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { JSX } from "preact";
 
 import { route } from "./models/route";
+import { askSession } from "./models/session";
 import { MissingPage } from "./pages/MessagePage";
 import { ServicePage } from "./pages/ServicePage";
 import { ServicesPage } from "./pages/ServicesPage";
@@ -9,6 +10,7 @@ import { ServicesPage } from "./pages/ServicesPage";
 export function App(): JSX.Element {
   const at = route.value;
   const first = useRef(true);
+  useEffect(() => void askSession(), []);
   // After moving inside the page, reading goes on at the new heading.
   useEffect(() => {
     if (!first.current) document.querySelector<HTMLElement>("h1")?.focus();

@@ -67,3 +67,37 @@ test("an abort of ours is no failure of the server", async () => {
   abort.abort();
   await expect(asked).rejects.toMatchObject({ name: "AbortError" });
 });
+
+test("an answer that is the same is not sent again, and tells the new time", async () => {
+  const asked = "2026-02-02T12:00:00Z";
+  fetchMock.mockImplementationOnce(() =>
+    Promise.resolve(new Response(JSON.stringify({ server_time: asked, services: [1] }), { headers: { etag: 'W/"1"' } })),
+  );
+  await getJson("/same", never);
+  fetchMock.mockImplementationOnce(() =>
+    Promise.resolve(new Response(null, { status: 304, headers: { date: "Mon, 02 Feb 2026 12:00:05 GMT" } })),
+  );
+  expect(await getJson("/same", never)).toEqual({ server_time: "2026-02-02T12:00:05.000Z", services: [1] });
+  expect(fetchMock.mock.calls[0]?.[1]?.headers).not.toHaveProperty("if-none-match");
+  expect(fetchMock.mock.calls[1]?.[1]?.headers).toHaveProperty("if-none-match", 'W/"1"');
+  answer(200, { other: true });
+  expect(await getJson("/same", never)).toEqual({ other: true });
+});
+
+test("a list is read to its last page", async () => {
+  const pages = [
+    { services: ["a", "b"], next: "6162", total: 3, notices: [] },
+    { services: ["c"], next: null, total: 3, notices: [] },
+  ];
+  fetchMock.mockImplementation((path) =>
+    Promise.resolve(new Response(JSON.stringify(String(path).includes("cursor=6162") ? pages[1] : pages[0]))),
+  );
+  expect((await httpApi.services(never)).services).toEqual(["a", "b", "c"]);
+  expect(fetchMock).toHaveBeenCalledTimes(2);
+});
+
+test("logging out ends the session", async () => {
+  fetchMock.mockImplementation(() => Promise.resolve(new Response(null, { status: 204 })));
+  await httpApi.logOut();
+  expect(fetchMock.mock.calls[0]).toMatchObject(["/api/v1/session", { method: "DELETE" }]);
+});

@@ -1,5 +1,5 @@
 // Reads the server's HTTP API. Every call ends: with an answer, or with an ApiFailure that says why not.
-import type { SeriesQuery, SeriesReply, ServiceList, Status } from "./types";
+import type { SeriesQuery, SeriesReply, ServiceList, Session, Status } from "./types";
 
 export type FailureKind =
   | "away" // no answer: the network, or nothing listens
@@ -26,47 +26,89 @@ export interface Api {
   services(abort: AbortSignal): Promise<ServiceList>;
   status(service: string, environment: string, abort: AbortSignal): Promise<Status>;
   series(service: string, environment: string, query: SeriesQuery, abort: AbortSignal): Promise<SeriesReply>;
+  // Who this browser is to the server.
+  session(abort: AbortSignal): Promise<Session>;
   // Opens a session, which the browser keeps in a cookie that no script sees.
   logIn(token: string): Promise<void>;
+  // Ends it.
+  logOut(): Promise<void>;
 }
 
+const PAGE_ENTRIES = 500; // the most that the server gives at one time
+const PAGES_MAX = 20;
+const KNOWN_MAX = 50;
+const SESSION = "/api/v1/session";
+
 export const httpApi: Api = {
-  services: (abort) => getJson("/api/v1/services", abort),
+  services,
   status: (service, environment, abort) => getJson(`${servicePath(service, environment)}/status`, abort),
   series: (service, environment, query, abort) => {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
     return getJson(`${servicePath(service, environment)}/series?${parameters}`, abort);
   },
-  logIn: async (token) => {
-    const path = "/api/v1/session";
-    const response = await fetch(path, {
-      method: "POST",
-      signal: AbortSignal.timeout(TIME_LIMIT_MS),
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ token }),
-    }).catch(() => {
-      throw new ApiFailure("away", "nothing answers at the server's address");
-    });
-    if (!response.ok) throw await failureOf(response, path);
-  },
+  session: (abort) => getJson(SESSION, abort),
+  logIn: (token) => changeSession({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) }),
+  logOut: () => changeSession({ method: "DELETE" }),
 };
+
+async function changeSession(request: RequestInit): Promise<void> {
+  const response = await fetch(SESSION, { ...request, signal: AbortSignal.timeout(TIME_LIMIT_MS) }).catch(() => {
+    throw new ApiFailure("away", "nothing answers at the server's address");
+  });
+  if (!response.ok) throw await failureOf(response, SESSION);
+}
+
+// All pages of the list, as one.
+async function services(abort: AbortSignal): Promise<ServiceList> {
+  const path = `/api/v1/services?limit=${PAGE_ENTRIES}`;
+  const list = { ...(await getJson<ServiceList>(path, abort)) };
+  for (let pages = 1; list.next !== null && pages < PAGES_MAX; pages += 1) {
+    const more = await getJson<ServiceList>(`${path}&cursor=${list.next}`, abort);
+    list.services = [...list.services, ...more.services];
+    list.next = more.next;
+  }
+  return list;
+}
 
 function servicePath(service: string, environment: string): string {
   return `/api/v1/services/${encodeURIComponent(service)}/${encodeURIComponent(environment)}`;
+}
+
+// What was answered last, by path: a server that has nothing new says so instead of sending it again. It is kept here and
+// not in the browser's cache, where it would outlive the log-out.
+const known = new Map<string, { etag: string; body: unknown }>();
+
+function remember(path: string, etag: string | null, body: unknown): void {
+  known.delete(path);
+  if (etag === null) return;
+  const oldest = known.size >= KNOWN_MAX ? known.keys().next() : null;
+  if (oldest && !oldest.done) known.delete(oldest.value);
+  known.set(path, { etag, body });
+}
+
+// As it was, but for the time on the server's clock.
+function again<T>(body: unknown, response: Response): T {
+  const date = response.headers.get("date");
+  const timed = date !== null && typeof body === "object" && body !== null && "server_time" in body;
+  return (timed ? { ...body, server_time: new Date(date).toISOString() } : body) as T;
 }
 
 // Rejects with an ApiFailure; when `abort` fires, with that signal's reason.
 export async function getJson<T>(path: string, abort: AbortSignal): Promise<T> {
   const limit = AbortSignal.timeout(TIME_LIMIT_MS);
   try {
+    const before = known.get(path);
     const response = await fetch(path, {
       signal: AbortSignal.any([abort, limit]),
-      headers: { accept: "application/json" },
+      headers: { accept: "application/json", ...(before && { "if-none-match": before.etag }) },
       cache: "no-store",
     });
+    if (response.status === 304 && before) return again<T>(before.body, response);
     if (!response.ok) throw await failureOf(response, path);
-    return await bodyOf<T>(response, path);
+    const body = await bodyOf<T>(response, path);
+    remember(path, response.headers.get("etag"), body);
+    return body;
   } catch (error) {
     if (error instanceof ApiFailure || abort.aborted) throw error;
     if (limit.aborted) throw new ApiFailure("slow", `no answer within ${TIME_LIMIT_MS / 1000} s`);

@@ -14,6 +14,7 @@ export type Problem = Schemas["Problem"];
 export type SeriesReply = Schemas["SeriesReply"];
 export type ServiceList = Schemas["ServiceList"];
 export type ServiceSummary = Schemas["ServiceSummary"];
+export type Session = Schemas["Session"];
 export type Status = Schemas["Status"];
 export type Verdict = Schemas["Verdict"];
 export type SeriesQuery = operations["getSeries"]["parameters"]["query"];

@@ -5,6 +5,7 @@ import type { Api } from "../api/client";
 import { ticks } from "../models/clock";
 import { formatAge, formatDuration } from "../models/format";
 import type { Poller } from "../models/poller";
+import { askSession } from "../models/session";
 import { TokenForm } from "./TokenForm";
 
 const WORDS = {
@@ -18,7 +19,7 @@ const WORDS = {
 
 interface ConnectionBannerProps {
   poller: Poller<unknown>;
-  api: Pick<Api, "logIn">;
+  api: Pick<Api, "logIn" | "session">;
 }
 
 export function ConnectionBanner({ poller, api }: ConnectionBannerProps): JSX.Element | null {
@@ -30,7 +31,13 @@ export function ConnectionBanner({ poller, api }: ConnectionBannerProps): JSX.El
         <p>
           <b>This server lets in only who shows a token.</b>
         </p>
-        <TokenForm api={api} onDone={poller.tryNow} />
+        <TokenForm
+          api={api}
+          onDone={() => {
+            void askSession(api);
+            poller.tryNow();
+          }}
+        />
       </section>
     );
   }

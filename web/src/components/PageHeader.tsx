@@ -1,5 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 
+import { LogOutButton } from "./LogOutButton";
+
 export function PageHeader({ children, aside }: { children?: ComponentChildren; aside?: ComponentChildren }): JSX.Element {
   return (
     <header class="page-head">
@@ -10,7 +12,10 @@ export function PageHeader({ children, aside }: { children?: ComponentChildren; 
         <span>Fieldmark</span>
       </a>
       {children}
-      <div class="page-head-aside">{aside}</div>
+      <div class="page-head-aside">
+        {aside}
+        <LogOutButton />
+      </div>
     </header>
   );
 }

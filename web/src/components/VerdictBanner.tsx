@@ -1,7 +1,8 @@
 // What the newest change did: the verdict in words, from which version to which, and when.
 import type { JSX } from "preact";
 
-import type { Status, Verdict } from "../api/types";
+import type { Change, Status, Verdict } from "../api/types";
+import { changeName } from "../models/chartModel";
 import { secondsBetween } from "../models/clock";
 import { countFindings, countsText, isTooEarly } from "../models/findings";
 import { formatAge, formatClock, formatDuration, formatVersion } from "../models/format";
@@ -46,7 +47,7 @@ export function VerdictBanner({ status, now }: VerdictBannerProps): JSX.Element 
 
 function VerdictTimes({ verdict, now }: { verdict: Verdict; now: number }): JSX.Element {
   const { change, looked_at, look_s, next_look_at } = verdict;
-  const age = secondsBetween(change.first_seen_at, now) ?? 0;
+  const age = secondsBetween(change.at, now) ?? 0;
   return (
     <div class="verdict-times">
       <p class="versions">
@@ -54,10 +55,11 @@ function VerdictTimes({ verdict, now }: { verdict: Verdict; now: number }): JSX.
         <span class="arrow" aria-label="to">
           →
         </span>
-        <Version name={change.to_version} />
+        <Version name={change.to_version ?? ""} />
       </p>
       <p>
-        first seen <b>{formatClock(change.first_seen_at, now)}</b>, {formatAge(age)}
+        first seen <b>{formatClock(change.at, now)}</b>, {formatAge(age)}
+        <Announced change={change} />
         {change.last_old_at !== null && <> · old version last seen {formatClock(change.last_old_at, now)}</>}
       </p>
       <p>
@@ -65,6 +67,18 @@ function VerdictTimes({ verdict, now }: { verdict: Verdict; now: number }): JSX.
         {next_look_at === null ? " · last look" : ` · next look ${formatClock(next_look_at, now)}`}
       </p>
     </div>
+  );
+}
+
+// What was said of it, with the way to more.
+function Announced({ change }: { change: Change }): JSX.Element | null {
+  if (change.title === "") return null;
+  const words = change.owner === "" ? change.title : `${change.title}, ${change.owner}`;
+  return (
+    <>
+      {" · "}
+      {change.url === "" ? words : <a href={change.url} rel="noreferrer">{words}</a>}
+    </>
   );
 }
 
@@ -79,5 +93,5 @@ export function Version({ name }: { name: string }): JSX.Element {
 // Read aloud when it differs from the one before: no times in it, which would make every look an announcement.
 function announcement(verdict: Verdict): string {
   const counts = countsText(countFindings(verdict));
-  return `Version ${formatVersion(verdict.change.to_version)}: ${verdict.title}${counts ? `, ${counts}` : ""}`;
+  return `Version ${changeName(verdict.change)}: ${verdict.title}${counts ? `, ${counts}` : ""}`;
 }

@@ -1,8 +1,7 @@
 // How a chart looks in uPlot: axes with units, one time axis in UTC, a labelled line for every change.
 import uPlot from "uplot";
 
-import { type ChartData, type ChartLine, type LineTone, inSpan, lonelyPoints, placeLabels } from "../models/chartModel";
-import { formatVersion } from "../models/format";
+import { type ChartData, type ChartLine, type LineTone, changeName, inSpan, lonelyPoints, placeLabels } from "../models/chartModel";
 
 // The same on every chart, so that their time axes line up.
 const LEFT_PX = 62;
@@ -134,8 +133,8 @@ function drawChanges(plot: uPlot, chart: ChartData, palette: Palette): void {
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
   const marks = shown.map((change) => {
-    const x = Math.round(plot.valToPos(Date.parse(change.first_seen_at) / 1000, "x", true));
-    const text = clipped(formatVersion(change.to_version));
+    const x = Math.round(plot.valToPos(Date.parse(change.at) / 1000, "x", true));
+    const text = clipped(changeName(change));
     return { x, text, width: ctx.measureText(text).width + 10 * ratio };
   });
   ctx.strokeStyle = palette.ink;

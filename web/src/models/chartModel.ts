@@ -100,12 +100,17 @@ export function chartSummary(chart: ChartData, nowMs: number): string {
   });
   const changes = chart.changes
     .filter((change) => inSpan(change, chart.span))
-    .map((change) => `change to ${formatVersion(change.to_version)} at ${formatClock(change.first_seen_at, nowMs)}`);
+    .map((change) => `change to ${changeName(change)} at ${formatClock(change.at, nowMs)}`);
   return [`${chart.title}. ${lines.join(". ")}`, ...changes].join(". ");
 }
 
+// Of a deployment its version; of what cannot be seen what was said of it.
+export function changeName(change: Change): string {
+  return change.to_version === null ? change.title : formatVersion(change.to_version);
+}
+
 export function inSpan(change: Change, [from, to]: readonly [number, number]): boolean {
-  const at = Date.parse(change.first_seen_at) / 1000;
+  const at = Date.parse(change.at) / 1000;
   return at >= from && at <= to;
 }
 

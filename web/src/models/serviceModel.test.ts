@@ -51,7 +51,7 @@ test.for([
   [200, 360],
   [2000, 60],
 ] as const)("a change %i minutes ago is first shown over %i minutes", ([age, range]) => {
-  const verdict = { ...badVerdict, change: { ...badVerdict.change, first_seen_at: minutesAgo(age) } };
+  const verdict = { ...badVerdict, change: { ...badVerdict.change, at: minutesAgo(age) } };
   expect(rangeFor({ ...badStatus, verdict })).toBe(range);
 });
 

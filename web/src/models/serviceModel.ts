@@ -21,7 +21,7 @@ const RANGE_AT_FIRST = 60;
 export function rangeFor(status: Status): number {
   const change = status.verdict?.change;
   if (!change || change.from_version === null) return RANGE_AT_FIRST;
-  const minutes = (Date.parse(status.server_time) - Date.parse(change.first_seen_at)) / 60_000;
+  const minutes = (Date.parse(status.server_time) - Date.parse(change.at)) / 60_000;
   return RANGES.find((range) => range.minutes <= 360 && minutes <= range.minutes * 0.8)?.minutes ?? RANGE_AT_FIRST;
 }
 
