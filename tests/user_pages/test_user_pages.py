@@ -100,13 +100,34 @@ def test_the_page_on_doctor_is_told_what_it_says(tmp_path):
     assert "nothing is wrong" in after
 
 
+def test_the_page_on_changes_lists_what_was_announced(tmp_path):
+    output = run_page("changes.md", tmp_path)
+    assert "announced 1: deploy 1.2.3: 9f2c1ab\n" in output
+    assert "announced 2: add an index on orders.customer_id" in output
+    assert "amended 2: add an index on orders.customer_id" in output
+    assert re.search(r"Z  migration   2  add an index on orders\.customer_id *\n", output), output
+    assert re.search(
+        r"Z  deployment  1  deploy 1\.2\.3: 9f2c1ab, not seen yet  https://ci\.example\.org/runs/71\n", output
+    )
+
+
+def test_the_page_on_the_server_names_every_setting(tmp_path):
+    printed = run_page("server.md", tmp_path)
+    keys = set(re.findall(r"^(\w+) = .*  # default$", printed, re.MULTILINE))
+    assert len(keys) > 8
+    rows = [line for line in (PAGES / "server.md").read_text().splitlines() if line.startswith("| `")]
+    for key in keys:
+        row = f"| `{key}` | `FIELDMARK_SERVE_{key.upper()}` | `--{key.replace('_', '-')}` |"
+        assert any(line.startswith(row) for line in rows), key
+
+
 def test_the_page_on_the_server_shows_where_settings_are_from(tmp_path):
     output = run_page("server.md", tmp_path)
     assert "data = 'fieldmark-data'  # default" in output
     assert "keep_days = 300  # environment FIELDMARK_SERVE_KEEP_DAYS" in output
     assert "looks = ['15m', '1h', '4h', '24h']  # fieldmark.toml, line 3" in output
     assert "connections_max = 1000  # flag --connections-max" in output
-    assert len(re.findall(r"^fm_[0-9a-f]{8}_\S{43}$", output, re.MULTILINE)) == 2
+    assert len(re.findall(r"^fm_[0-9a-f]{8}_\S{43}$", output, re.MULTILINE)) == 3
     assert "writes for orders in production" in output
     assert "reads everything" in output
     assert "monday.db is whole" in output
