@@ -46,10 +46,14 @@ Compactor::Compactor(std::unique_ptr<Connection> reader, Connection& writer, std
       retention_(retention),
       limits_(limits) {}
 
-// What is moved into the database beside the appends is spared the one whose commit makes the log too long,
-// which also tells when the disk fails at it.
+// Between two snapshots of ours, which would keep the log from beginning anew: first beside the appends,
+// then, while they wait, the little that they brought meanwhile. An append whose commit finds the log too
+// long tells when the disk fails at it.
 void Compactor::CheckpointBeside() {
-  if (writer_.write_ahead_pages() >= kWriteAheadPages) static_cast<void>(reader_->Checkpoint());
+  if (writer_.write_ahead_pages() < kWriteAheadPages) return;
+  static_cast<void>(reader_->Checkpoint());
+  const std::lock_guard lock(writer_mutex_);
+  static_cast<void>(writer_.Checkpoint());
 }
 
 Result<bool> Compactor::Round(UnixMs now) {
