@@ -99,7 +99,7 @@ json::object FindingJson(const judge::Finding& finding) {
           {"effect", finding.effect},
           {"n_before", finding.n_before},
           {"n_after", finding.n_after},
-          {"p_value", finding.p_value},
+          {"p_value", finding.p},
           {"q_value", finding.q_value},
           {"could_have_seen", finding.could_have_seen},
           {"sentence", finding.sentence}};

@@ -182,6 +182,21 @@ std::vector<float> QuantilesOf(const Histogram& histogram) {
 
 }  // namespace
 
+void TakeShape(const Series& series, const Histogram& before, const Histogram& after, Evidence& evidence) {
+  // Clocks, lengths and ages have their unit; how many items there are needs none.
+  if (!series.unit.empty() || series.statistic == "items") return;
+  if (BecameConstant(before, after)) {
+    evidence.structure = Structure::kConstant;
+  } else if (evidence.factor = UnitFactor(before, after); evidence.factor != 1) {
+    evidence.structure = Structure::kUnit;
+  }
+  if (evidence.structure == Structure::kNone) return;
+  // All of it moved, so the middle says it.
+  evidence.from = before.Quantile(0.5);
+  evidence.to = after.Quantile(0.5);
+  evidence.quantile = NameOf(0.5);
+}
+
 void WeighDistribution(const Series& series, const Windows& windows, const Settings& settings,
                        Evidence& evidence) {
   const Sides sides = SidesOf(series, windows);
@@ -217,6 +232,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     evidence.effect = (part.to - part.from) / Spread(sides.before);
     evidence.quantile = NameOf(threshold.quantile);
   }
+  TakeShape(series, sides.before, sides.after, evidence);
   evidence.tests = kDoubt * parts;
   const double median = std::abs(sides.before.Quantile(0.5));
   const double spread = settings.distribution_effect_min * Spread(sides.before);

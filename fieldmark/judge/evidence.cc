@@ -104,13 +104,7 @@ namespace {
 
 Evidence Weighed(const Series& series, const Windows& windows, const Settings& settings) {
   Evidence evidence;
-  evidence.signal = series.signal;
-  evidence.subject = series.subject;
-  evidence.field = series.field;
-  evidence.statistic = series.statistic;
-  evidence.unit = series.unit;
-  evidence.kind = series.kind;
-  evidence.polarity = series.polarity;
+  static_cast<Signal&>(evidence) = series;
   switch (series.kind) {
     case Kind::kRate:
       WeighRate(series, windows, settings, evidence);

@@ -10,6 +10,7 @@
 #include "fieldmark/judge/levels.h"
 #include "fieldmark/judge/series.h"
 #include "fieldmark/judge/shares.h"
+#include "fieldmark/judge/structure.h"
 #include "fieldmark/judge/windows.h"
 
 namespace fieldmark::judge {
@@ -17,29 +18,19 @@ namespace fieldmark::judge {
 // Decided by amount of data alone, never by effect.
 enum class Standing : uint8_t { kJudged, kNotEnough, kCannotCompare };
 
-struct Evidence {
-  std::string signal, subject, field, statistic, unit;
-  Kind kind = Kind::kRate;
-  Polarity polarity = Polarity::kNeutral;
-
+// A qualifier is said of no finding that is Changed.
+struct Evidence : Signal, Move {
   Standing standing = Standing::kCannotCompare;
   double documents_after = 0;
   double documents_expected = 0;  // in a window as long as the look, going by the past
   bool counts_documents = true;   // false of volumes: they are about no documents
   bool short_history = false;
 
-  double p = 1;
   bool up = true;
   bool suspected_at_most = false;
-  std::string_view qualifier;  // such a finding is never Changed
-  double from = 0;
-  double to = 0;
-  double effect = 0;
   std::string quantile;  // of a distribution: "median", "90th percentile" …
-  std::string category;  // of a mix: the value that moved, where it is revealed
-  double n_before = 0;
-  double n_after = 0;
-  std::pair<int64_t, int64_t> since_unix_s{};
+  Structure structure = Structure::kNone;
+  double factor = 1;  // of kUnit
   int64_t since_best_unix_s = 0;
 
   // What reach is computed from, once the family's size is known.
@@ -65,6 +56,9 @@ void WeighLevel(const Series& series, const Windows& windows, const Settings& se
 void WeighDistribution(const Series& series, const Windows& windows, const Settings& settings,
                        Evidence& evidence);
 void WeighMix(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence);
+// How the shape of a distribution changed as a whole, beside the quantile that moved most.
+void TakeShape(const Series& series, const sketch::Histogram& before, const sketch::Histogram& after,
+               Evidence& evidence);
 // What the category of a mix is; empty where it is not to be said.
 std::string CategoryValue(const Series& series, const std::string& category);
 

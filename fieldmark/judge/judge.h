@@ -49,12 +49,9 @@ std::string_view StateName(State state);  // "Changed", … as people read it
 enum class Direction : uint8_t { kWorse, kBetter, kDifferent };
 std::string_view DirectionCode(Direction direction);
 
-struct Finding {
-  std::string signal, subject, field, statistic, unit;
-  std::string category;  // of a mix: the value that moved, where it is revealed
-  Kind kind = Kind::kRate;
-  State state = State::kSuspected;  // kChanged or kSuspected
-  Direction direction = Direction::kDifferent;
+// How far a signal moved, between which moments, on how much.
+struct Move {
+  std::string category;   // of a mix: the value that moved, where it is revealed
   std::string qualifier;  // "" or one of DESIGN §8's
   double from = 0;
   double to = 0;
@@ -63,7 +60,12 @@ struct Finding {
   std::pair<int64_t, int64_t> since_unix_s{};
   double n_before = 0;  // observations
   double n_after = 0;
-  double p_value = 1;
+  double p = 1;
+};
+
+struct Finding : Signal, Move {
+  State state = State::kSuspected;  // kChanged or kSuspected
+  Direction direction = Direction::kDifferent;
   double q_value = 1;  // after false discovery control
   double could_have_seen = 0;
   std::string sentence;  // "customer.phone null 1 % → 38 % since 14:02, on 512 documents"

@@ -267,7 +267,8 @@ TEST(Verdict, SaysAFieldOnce) {
   ASSERT_EQ(verdict.findings.size(), 1u);
   EXPECT_EQ(verdict.findings[0].statistic, "type string");
   EXPECT_EQ(verdict.findings[0].sentence,
-            "POST /orders request customer.id is a string in 0 % → 98 % since 00:00, on 100 documents");
+            "POST /orders request customer.id is a string in 0 % → 98 % since 00:00, on 100 documents, "
+            "for the first time");
 }
 
 class Family : public testing::TestWithParam<uint64_t> {};
@@ -275,7 +276,7 @@ class Family : public testing::TestWithParam<uint64_t> {};
 std::vector<std::string> Told(const Verdict& verdict) {
   std::vector<std::string> told = {std::string(StateCode(verdict.state))};
   for (const Finding& finding : verdict.findings) {
-    told.push_back(std::string(StateCode(finding.state)) + " " + std::to_string(finding.p_value));
+    told.push_back(std::string(StateCode(finding.state)) + " " + std::to_string(finding.p));
   }
   return told;
 }

@@ -197,6 +197,7 @@ void WeighDistribution(const Series& series, const Settings& settings, Evidence&
     evidence.effect = move / spread;
     evidence.quantile = threshold.name;
   }
+  TakeShape(series, before, after, evidence);
   const double median = std::abs(before.Quantile(0.5));
   evidence.reach_min = median > 0 ? settings.distribution_effect_min * spread / median : 1;
   constexpr int kQuantiles = 32;
@@ -255,12 +256,8 @@ void WeighMix(const Series& series, const Settings& settings, Evidence& evidence
 
 Evidence EvidenceOf(const Series& series, const Sides& sides, const Settings& settings) {
   Evidence evidence;
+  static_cast<Signal&>(evidence) = series;
   evidence.signal = series.signal.substr(series.signal.starts_with(' ') ? 1 : 0);
-  evidence.field = series.field;
-  evidence.statistic = series.statistic;
-  evidence.unit = series.unit;
-  evidence.kind = series.kind;
-  evidence.polarity = series.polarity;
   if (series.statistic == "missing") {
     WeighMissing(sides, series.field, settings, evidence);
   } else if (series.kind == Kind::kRate) {

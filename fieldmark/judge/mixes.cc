@@ -14,7 +14,10 @@ namespace {
 constexpr double kVariationMin = 0.05;  // total variation below which a changed mix is not worth a word
 constexpr size_t kCategoriesExamined = 3;
 constexpr double kBeyondDoubt = 1e-6;
-constexpr double kFirstEventsMin = 5;  // documents, before a value never seen is Changed
+constexpr double kFirstEventsMin = 5;        // documents, before a value never seen is Changed
+constexpr size_t kEnumValuesMax = 32;        // taste: with more, one that comes for the first time is no news
+constexpr double kConstantBeforeMax = 0.95;  // of documents: with more it was hardly less constant before
+constexpr double kMost = 0.5;
 
 // A series' mixes without their maps: categories numbered, counts in documents.
 struct Table {
@@ -103,6 +106,30 @@ ShareTrack TrackOf(const Table& table, const Windows& windows, uint32_t category
   return ShareTrack(events, table.documents, windows);
 }
 
+// Whether the field is one of few values, all of which the first half of the past has shown: what comes then
+// is new, and not merely rare.
+bool KnowsItsValues(const Table& table, double documents_before, const Windows& windows, uint32_t category) {
+  if (table.categories > kEnumValuesMax) return false;
+  std::vector<bool> seen(table.categories);
+  double documents = 0;
+  for (size_t step = 0; step < std::min(table.steps.size(), windows.before().to); ++step) {
+    if (!windows.clean(step)) continue;
+    for (const Table::Entry& entry : table.steps[step]) {
+      if (!seen[entry.category] && entry.category != category && documents > documents_before / 2)
+        return false;
+      seen[entry.category] = true;
+    }
+    documents += table.documents[step];
+  }
+  return true;
+}
+
+Structure StructureOf(const Tally& before, const Tally& after) {
+  if (after.events >= after.documents && before.share() < kConstantBeforeMax) return Structure::kConstant;
+  if (after.share() >= kMost && before.share() < kMost) return Structure::kDominates;
+  return before.events <= 0 ? Structure::kFirst : Structure::kNone;
+}
+
 }  // namespace
 
 std::string CategoryValue(const Series& series, const std::string& category) {
@@ -124,8 +151,11 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     const ShareJudgement judgement = JudgeShare(track, windows);
     const double from = judgement.test.before.share();
     const double to = judgement.after.share();
-    const bool moved = variation >= kVariationMin && ShareMovedEnough(from, to, settings);
-    const double p = moved ? std::min(1.0, judgement.p * static_cast<double>(table.categories)) : 1;
+    const double new_p =
+        NewValueP(track, windows, KnowsItsValues(table, totals.documents_before, windows, category));
+    const bool moved = (new_p < 1 || variation >= kVariationMin) && ShareMovedEnough(from, to, settings);
+    const double part_p = std::min(judgement.p, new_p);
+    const double p = moved ? std::min(1.0, part_p * static_cast<double>(table.categories)) : 1;
     // Where one value goes another comes, which says more.
     const bool came_as_surely = judgement.up && !evidence.up && p <= kBeyondDoubt;
     if (p >= best_p && !came_as_surely) continue;
@@ -136,6 +166,7 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     evidence.to = to;
     evidence.category = CategoryValue(series, table.names[category]);
     evidence.suspected_at_most = from <= 0 && judgement.after.events < kFirstEventsMin;
+    evidence.structure = StructureOf(track.Over(windows.before()), judgement.after);
   }
   evidence.effect = variation;
   evidence.reach_min = ShareMoveMin(evidence.from, settings);

@@ -1,16 +1,15 @@
-// Rates, and the structure that rates of presence and type show: new and vanished fields, first of a kind.
+// Rates: so many of so many documents.
 #include <algorithm>
 #include <cmath>
 
 #include "fieldmark/judge/dating.h"
 #include "fieldmark/judge/evidence.h"
+#include "fieldmark/judge/structure.h"
 
 namespace fieldmark::judge {
 namespace {
 
-constexpr double kEventsMin = 5;           // documents of what there is more of, before it is Changed
-constexpr double kAbsentBeforeMin = 1000;  // earlier objects without it, and
-constexpr double kAbsentTimesShare = 30;   // so many times what one occurrence takes
+constexpr double kEventsMin = 5;  // documents of what there is more of, before it is Changed
 
 std::vector<double> NumeratorsOf(const Series& series) {
   if (!series.numerators.empty()) return series.numerators;
@@ -28,19 +27,6 @@ void GateFew(const ShareJudgement& judgement, Evidence& evidence) {
   if (moved < kEventsMin) evidence.suspected_at_most = true;
 }
 
-void GatePresence(const ShareJudgement& judgement, const Settings& settings, Evidence& evidence) {
-  const Tally& before = judgement.test.before;
-  const double present_after = judgement.after.documents - judgement.after.events;
-  if (before.events >= before.documents) {
-    const double share = present_after / std::max(1.0, judgement.after.documents);
-    const double needed = std::max(kAbsentBeforeMin, share > 0 ? kAbsentTimesShare / share : 0);
-    if (before.documents < needed) evidence.suspected_at_most = true;
-  } else if (present_after <= 0) {
-    const double expected = (1 - before.share()) * judgement.after.documents;
-    if (expected < settings.vanished_expected_min) evidence.p = 1;
-  }
-}
-
 }  // namespace
 
 void WeighRate(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence) {
@@ -54,7 +40,7 @@ void WeighRate(const Series& series, const Windows& windows, const Settings& set
   evidence.reach_min = ShareMoveMin(evidence.from, settings);
   if (!ShareMovedEnough(evidence.from, evidence.to, settings)) evidence.p = 1;
   GateFew(judgement, evidence);
-  if (series.statistic == "missing") GatePresence(judgement, settings, evidence);
+  WeighStructure(series, track, judgement, windows, settings, evidence);
 }
 
 }  // namespace fieldmark::judge

@@ -25,16 +25,19 @@ enum class Kind : uint8_t {
 // different.
 enum class Polarity : uint8_t { kNeutral, kMoreIsWorse };
 
-struct Series {
+// What a signal is called and what it counts: the same of its series, its evidence and its finding.
+struct Signal {
   std::string signal;     // unique in a family: "POST /orders response 2xx customer.phone null"
   std::string subject;    // "POST /orders response 2xx"
   std::string field;      // "customer.phone", or empty
   std::string statistic;  // "null", "missing", "type string", "value", "length", "items", "mix", "status
                           // 5xx", "latency", "requests"
+  std::string unit;       // "ms", "bytes", or empty: shares are ratios in 0..1
   Kind kind = Kind::kRate;
   Polarity polarity = Polarity::kNeutral;
-  std::string unit;  // "ms", "bytes", or empty: shares are ratios in 0..1
+};
 
+struct Series : Signal {
   // One element a step; the vectors that a kind does not use are empty. A step without data has weight 0 and
   // NaN.
   std::vector<double> values;  // kRate, kMean, kCount, kQuantile

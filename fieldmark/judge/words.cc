@@ -73,7 +73,7 @@ std::string WithUnit(double value, const std::string& unit) {
 
 constexpr std::string_view kFreshness = "freshness";
 
-std::string Move(const Evidence& evidence) {
+std::string FromTo(const Evidence& evidence) {
   if (evidence.statistic == kFreshness)
     return SpanWords(evidence.from) + std::string(kArrow) + SpanWords(evidence.to);
   const bool share = evidence.kind == Kind::kRate || evidence.kind == Kind::kMix;
@@ -81,6 +81,28 @@ std::string Move(const Evidence& evidence) {
   if (evidence.unit == kOfTheTime) return PercentMove(evidence.from, evidence.to) + " " + evidence.unit;
   if (share) return PercentMove(evidence.from, evidence.to);
   return WithUnit(evidence.from, evidence.unit) + std::string(kArrow) + WithUnit(evidence.to, evidence.unit);
+}
+
+// What the numbers alone do not say.
+std::string StructureWords(const Evidence& evidence) {
+  switch (evidence.structure) {
+    case Structure::kFirst:
+      // Of a field and of what is logged it is said already.
+      if (evidence.statistic == "missing" || evidence.unit == kOfTheTime || evidence.from > 0) return "";
+      return ", for the first time";
+    case Structure::kUnit: {
+      const bool larger = evidence.factor > 1;
+      return std::string(", all ") + (larger ? "× " : "÷ ") +
+             NumberWords(larger ? evidence.factor : 1 / evidence.factor) + " as in another unit";
+    }
+    case Structure::kConstant:
+      return ", all of them the same now";
+    case Structure::kDominates:
+      return ", in most of them now";
+    case Structure::kNone:
+      return "";
+  }
+  return "";
 }
 
 std::string WhatMoved(const Evidence& evidence) {
@@ -118,7 +140,7 @@ std::string WhatMovedHow(const Evidence& evidence) {
   // An imported signal's name is all there is to say about it.
   const bool named = !sentence.empty() || evidence.statistic != evidence.signal;
   Append(sentence, named ? WhatMoved(evidence) : evidence.signal);
-  Append(sentence, Move(evidence));
+  Append(sentence, FromTo(evidence));
   return sentence;
 }
 
@@ -198,11 +220,11 @@ std::string NumberWords(double value) { return Grouped(Significant(value, 3)); }
 std::string SentenceOf(const Evidence& evidence) {
   const std::string qualifier = evidence.qualifier.empty() ? "" : ", " + std::string(evidence.qualifier);
   return WhatMovedHow(evidence) + " since " + ClockOf(evidence.since_best_unix_s) + OnDocuments(evidence) +
-         qualifier;
+         StructureWords(evidence) + qualifier;
 }
 
 std::string TimelessSentenceOf(const Evidence& evidence) {
-  return WhatMovedHow(evidence) + OnDocuments(evidence);
+  return WhatMovedHow(evidence) + OnDocuments(evidence) + StructureWords(evidence);
 }
 
 VerdictWords WordsOf(const Verdict& verdict, const std::string& reason) {
