@@ -57,6 +57,7 @@ json::object FindingJson(const judge::Finding& finding) {
       {"n_after", finding.n_after},
       {"q_value", finding.q_value},
       {"could_have_seen", finding.could_have_seen},
+      {"also", json::array(finding.also.begin(), finding.also.end())},
       {"sentence", finding.sentence},
   };
 }

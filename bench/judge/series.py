@@ -132,4 +132,5 @@ class Judge:
 
 def changed_signals(answer: Answer) -> list[str]:
     """Findings that raise an alarm."""
-    return [finding["signal"] for finding in answer["findings"] if finding["state"] == "changed"]
+    changed = [finding for finding in answer["findings"] if finding["state"] == "changed"]
+    return [signal for finding in changed for signal in [finding["signal"], *finding.get("also", [])]]

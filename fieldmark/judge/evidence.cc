@@ -10,11 +10,9 @@
 namespace fieldmark::judge {
 namespace {
 
-constexpr double kDocumentsMin = 30;  // either side, before a signal is judged at all
-
 // The relative move that puts `share` of a distribution above its earlier median.
 double RelativeMove(const std::vector<float>& quantiles, double share) {
-  if (quantiles.empty() || share >= 1) return 1;
+  if (quantiles.empty() || !(share < 1)) return 1;
   const auto count = static_cast<double>(quantiles.size());
   const double median = quantiles[quantiles.size() / 2];
   const auto at = static_cast<size_t>(std::clamp((1 - share) * (count + 1) - 1, 0.0, count - 1));
@@ -49,6 +47,10 @@ void TakeStanding(const ShareTrack& track, const ShareJudgement& judgement, cons
   evidence.up = judgement.up;
   evidence.p = judgement.p;
   evidence.qualifier = judgement.qualifier;
+  const std::optional<size_t> other = windows.NeighbourChange();
+  if (other && track.Over(Window{*other, windows.after().from}).documents < kDocumentsMin) {
+    evidence.or_of_unix_s = windows.TimeOf(*other);
+  }
   evidence.since_unix_s = {windows.TimeOf(judgement.since_first), windows.TimeOf(judgement.since_last)};
   evidence.since_best_unix_s = windows.TimeOf(judgement.since_best);
   if (judgement.test.before.documents < kDocumentsMin) {

@@ -1,6 +1,7 @@
 // Evidence: what is kept of a signal until the whole family is known.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,6 +16,8 @@
 
 namespace fieldmark::judge {
 
+inline constexpr double kDocumentsMin = 30;  // either side, before a signal is judged at all
+
 // Decided by amount of data alone, never by effect.
 enum class Standing : uint8_t { kJudged, kNotEnough, kCannotCompare };
 
@@ -25,9 +28,12 @@ struct Evidence : Signal, Move {
   double documents_expected = 0;  // in a window as long as the look, going by the past
   bool counts_documents = true;   // false of volumes: they are about no documents
   bool short_history = false;
+  bool screened = false;  // out, without the full test: p is 1, `test` a bound
 
   bool up = true;
   bool suspected_at_most = false;
+  std::optional<int64_t>
+      or_of_unix_s;      // another change that too few documents lie after to tell it from this one
   std::string quantile;  // of a distribution: "median", "90th percentile" …
   Structure structure = Structure::kNone;
   double factor = 1;  // of kUnit

@@ -6,7 +6,9 @@
 #include <tuple>
 #include <utility>
 
+#include "fieldmark/judge/alike.h"
 #include "fieldmark/judge/dating.h"
+#include "fieldmark/judge/environment.h"
 #include "fieldmark/judge/family.h"
 
 namespace fieldmark::judge {
@@ -58,7 +60,7 @@ double Median(std::vector<double> values) {
 double MedianReach(const std::vector<Evidence>& family, double significance) {
   std::vector<const Evidence*> judged;
   for (const Evidence& evidence : family) {
-    if (evidence.standing == Standing::kJudged) judged.push_back(&evidence);
+    if (evidence.standing == Standing::kJudged && !evidence.screened) judged.push_back(&evidence);
   }
   std::sort(judged.begin(), judged.end(), [](const Evidence* a, const Evidence* b) {
     return std::tuple(a->n_after, a->n_before, a->from) < std::tuple(b->n_after, b->n_before, b->from);
@@ -110,6 +112,7 @@ std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budge
     moved.push_back({judged[i], sure ? State::kChanged : State::kSuspected, q[i], judged[i]->qualifier});
   }
   DoubtWhereOthersAsk(moved);
+  MarkEnvironment(family, moved);
   return WithoutExplained(moved);
 }
 
@@ -130,7 +133,7 @@ std::vector<Finding> FindingsOf(const std::vector<Evidence>& family, double budg
     findings.push_back(FindingOf(candidate, significance, sentence));
   }
   std::stable_sort(findings.begin(), findings.end(), Worse);
-  return findings;
+  return WithAlikeMerged(std::move(findings));
 }
 
 void CountFamily(const std::vector<Evidence>& family, double significance, Verdict& verdict) {

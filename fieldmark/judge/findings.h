@@ -13,7 +13,7 @@ namespace fieldmark::judge {
 double SignificanceOf(const std::vector<Evidence>& family, double budget);
 
 // What moved, worst first: Changed within `budget` of false discoveries, else Suspected up to `suspected_q`;
-// without what another finding explains. `sentence` says one.
+// without what another finding explains, and like ones of several subjects as one. `sentence` says one.
 std::vector<Finding> FindingsOf(const std::vector<Evidence>& family, double budget, double suspected_q,
                                 std::string (*sentence)(const Evidence&));
 

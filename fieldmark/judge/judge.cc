@@ -8,6 +8,7 @@
 #include "fieldmark/judge/evidence.h"
 #include "fieldmark/judge/family.h"
 #include "fieldmark/judge/findings.h"
+#include "fieldmark/judge/screen.h"
 #include "fieldmark/judge/windows.h"
 #include "fieldmark/judge/words.h"
 
@@ -76,7 +77,9 @@ void Judge::Add(const Series& series) {
     ++state_->duplicates;
     return;
   }
-  state_->family.push_back(EvidenceOf(series, state_->windows, state_->settings));
+  Settings settings = state_->settings;
+  settings.screen = settings.screen && state_->family.size() >= kScreenedFrom;
+  state_->family.push_back(EvidenceOf(series, state_->windows, settings));
   if (!state_->change.has_earlier_version) state_->family.back().standing = Standing::kCannotCompare;
 }
 

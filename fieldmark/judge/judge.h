@@ -31,6 +31,7 @@ struct Settings {
   double distribution_effect_min = 0.10;  // in interquartile ranges
   double vanished_expected_min = 50;      // a field vanished only if so many were expected
   double covered_min = 0.80;              // "no change" needs so many documents in judged signals
+  bool screen = true;                     // leave the full test out where it could find nothing (screen.h)
 };
 
 struct Change {
@@ -68,7 +69,8 @@ struct Finding : Signal, Move {
   Direction direction = Direction::kDifferent;
   double q_value = 1;  // after false discovery control
   double could_have_seen = 0;
-  std::string sentence;  // "customer.phone null 1 % → 38 % since 14:02, on 512 documents"
+  std::vector<std::string> also;  // signals of other subjects that moved alike and are not listed themselves
+  std::string sentence;           // "customer.phone null 1 % → 38 % since 14:02, on 512 documents"
 };
 
 struct Verdict {

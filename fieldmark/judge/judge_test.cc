@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "fieldmark/judge/sample_service.h"
 
@@ -269,6 +270,69 @@ TEST(Verdict, SaysAFieldOnce) {
   EXPECT_EQ(verdict.findings[0].sentence,
             "POST /orders request customer.id is a string in 0 % → 98 % since 00:00, on 100 documents, "
             "for the first time");
+}
+
+// Numbers that are none, that are too large, and a few that are right.
+double AnyNumber(std::mt19937_64& random) {
+  constexpr double kNumbers[] = {kNoData, INFINITY, -INFINITY, -1, 0, 0, 1, 7, 100, 1e300, 1e-300};
+  return kNumbers[random() % std::size(kNumbers)];
+}
+
+Series AnySeries(std::mt19937_64& random, size_t steps) {
+  Series series;
+  series.signal = "signal " + std::to_string(random() % 5);  // now and then one of a name twice
+  constexpr const char* kStatistics[] = {"missing", "type string", "mix", "status 5xx", "value", "freshness"};
+  series.subject = "GET /r" + std::to_string(random() % 6);
+  series.statistic = kStatistics[random() % std::size(kStatistics)];
+  series.unit = random() % 3 == 0 ? "ms" : "";
+  series.kind = static_cast<Kind>(random() % 6);
+  const auto length = [&] { return random() % 4 == 0 ? random() % (2 * steps + 1) : steps; };
+  const bool sane = random() % 2 == 0;
+  const auto fill = [&](std::vector<double>& values) {
+    values.resize(length());
+    for (double& value : values) value = sane ? static_cast<double>(random() % 50) : AnyNumber(random);
+  };
+  fill(series.values);
+  fill(series.weights);
+  if (random() % 2 == 0) fill(series.numerators);
+  if (random() % 4 == 0) fill(series.variances);
+  if (series.kind == Kind::kDistribution) series.distributions.resize(length());
+  for (sketch::Histogram& histogram : series.distributions) {
+    for (uint64_t i = random() % 60; i-- > 0;) {
+      const double value = AnyNumber(random);
+      if (std::isfinite(value)) histogram.Add(sane ? static_cast<double>(i + 1) : value);
+    }
+  }
+  if (series.kind == Kind::kMix) series.mixes.resize(length());
+  for (auto& mix : series.mixes) {
+    for (uint64_t i = random() % 5; i-- > 0;) mix["v" + std::to_string(i)] = sane ? 20 : AnyNumber(random);
+  }
+  return series;
+}
+
+TEST(Verdict, OfAnyInputIsAStateInWordsAndNeverGreenWithoutData) {
+  for (uint64_t seed = 0; seed < 400; ++seed) {
+    std::mt19937_64 random(seed);
+    const size_t steps = random() % 150;
+    Timeline timeline{kStart, random() % 10 == 0 ? 0 : 60, steps, {}, {}};
+    const auto any_time = [&] { return kStart + (static_cast<int64_t>(random() % 250) - 50) * 60; };
+    for (uint64_t i = random() % 3; i-- > 0;) timeline.known_changes_unix_s.push_back(any_time());
+    for (uint64_t i = random() % 3; i-- > 0;) timeline.excluded_unix_s.emplace_back(any_time(), any_time());
+    Change change;
+    change.at_unix_s = any_time();
+    change.look_s = static_cast<int64_t>(random() % 40) * 60 - 60;
+    Judge judge(timeline, change);
+    for (uint64_t i = random() % 8; i-- > 0;) judge.Add(AnySeries(random, steps));
+    const Verdict verdict = judge.Finish();
+    EXPECT_FALSE(verdict.title.empty()) << seed;
+    EXPECT_FALSE(verdict.sentence.empty()) << seed;
+    EXPECT_FALSE(verdict.state == State::kNoChange && verdict.judged == 0) << seed;
+    for (const Finding& finding : verdict.findings) {
+      EXPECT_TRUE(finding.p >= 0 && finding.p <= 1 && finding.q_value >= 0 && finding.q_value <= 1) << seed;
+      EXPECT_TRUE(std::isfinite(finding.from) && std::isfinite(finding.to)) << seed << finding.sentence;
+      EXPECT_FALSE(finding.sentence.empty()) << seed;
+    }
+  }
 }
 
 class Family : public testing::TestWithParam<uint64_t> {};

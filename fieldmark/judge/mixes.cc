@@ -38,7 +38,7 @@ Table TableOf(const Series& series) {
     std::vector<Table::Entry>& entries = table.steps.emplace_back();
     double sum = 0;
     for (const auto& [category, count] : series.mixes[step]) {
-      if (!(count > 0) || !std::isfinite(count)) continue;
+      if (!(count > 0) || count > kCountMax) continue;
       const auto [at, is_new] = numbers.try_emplace(category, static_cast<uint32_t>(numbers.size()));
       const uint32_t number = at->second;
       if (is_new) table.names.push_back(category);

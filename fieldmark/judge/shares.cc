@@ -49,21 +49,8 @@ double Variance(double share) { return share * (1 - share); }
 
 Tally Smoothed(const Tally& tally) { return {tally.events + 0.5, tally.documents + 1}; }
 
-// A control starts after the last known change that moved this share, so that what a change brought is not
-// held against what was before it.
-size_t FirstComparable(const ShareTrack& track, const Windows& windows) {
-  size_t later = windows.before().to;
-  const auto& changes = windows.known_changes();
-  for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
-    const Tally old_side = track.Over(Window{0, *change});
-    const Tally new_side = track.Over(Window{*change, later});
-    if (old_side.documents <= 0 || new_side.documents <= 0) continue;
-    const Tally both{old_side.events + new_side.events, old_side.documents + new_side.documents};
-    const double variance = Variance(Smoothed(both).share()) *
-                            (1 / old_side.documents + 1 / new_side.documents + kKnownChangeDrift);
-    if (std::abs(old_side.share() - new_side.share()) > kKnownChangeZ * std::sqrt(variance)) return *change;
-  }
-  return 0;
+double Wander(double share, double moments) {
+  return kLogOddsDrift * kLogOddsDrift * Variance(share) * kMomentsMin / moments;
 }
 
 bool EnoughForOdds(const Tally& tally) {
@@ -99,10 +86,40 @@ Tally ClockStep(const ShareTrack& track, const Windows& windows, size_t at, size
   return {documents / (1 + std::exp(-log_odds)), documents};
 }
 
+}  // namespace
+
+size_t FirstComparable(const ShareTrack& track, const Windows& windows) {
+  size_t later = windows.before().to;
+  const auto& changes = windows.known_changes();
+  for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
+    const Tally old_side = track.Over(Window{0, *change});
+    const Tally new_side = track.Over(Window{*change, later});
+    if (old_side.documents <= 0 || new_side.documents <= 0) continue;
+    const Tally both{old_side.events + new_side.events, old_side.documents + new_side.documents};
+    const double variance = Variance(Smoothed(both).share()) *
+                            (1 / old_side.documents + 1 / new_side.documents + kKnownChangeDrift);
+    if (std::abs(old_side.share() - new_side.share()) > kKnownChangeZ * std::sqrt(variance)) return *change;
+  }
+  return 0;
+}
+
 Tally ControlOf(const ShareTrack& track, const Windows& windows, Control control, size_t at, size_t first) {
   return control == Control::kClockStep ? ClockStep(track, windows, at, first)
                                         : track.Over(windows.ControlsOf(control, at, first));
 }
+
+ShareTest LeastTest(const Tally& before, double documents_after, const Windows& windows) {
+  ShareTest test;
+  test.documents_after = documents_after;
+  test.before = before;
+  test.expected = Smoothed(before).share();
+  const auto moments_max =
+      static_cast<double>(windows.before().size()) / static_cast<double>(windows.length());
+  test.correlation = Wander(test.expected, std::max(1.0, moments_max)) + 1 / before.documents;
+  return test;
+}
+
+namespace {
 
 struct Placebo {
   Tally window;
@@ -227,10 +244,8 @@ Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
     test.odds_bound = std::max(kOddsBound, kOddsBoundFactor * LargestOddsMove(track, windows, first));
   } else {
     test.expected = Smoothed(test.before).share();
-    const double wander =
-        kLogOddsDrift * kLogOddsDrift * Variance(test.expected) * kMomentsMin / best_moments;
-    test.correlation = std::max(best_variance, wander + 1 / test.before.documents) +
-                       HiddenBursts(chosen.placebos, Smoothed(past).share());
+    const double least = Wander(test.expected, best_moments) + 1 / test.before.documents;
+    test.correlation = std::max(best_variance, least) + HiddenBursts(chosen.placebos, Smoothed(past).share());
   }
   return chosen;
 }
@@ -283,13 +298,19 @@ bool IsCommonplace(const ShareTest& test, double events) {
 
 ShareTrack::ShareTrack(std::span<const double> events, std::span<const double> documents,
                        const Windows& windows) {
-  events_.assign(windows.steps() + 1, 0);
-  documents_.assign(windows.steps() + 1, 0);
+  events_.resize(windows.steps() + 1);
+  documents_.resize(windows.steps() + 1);
+  double events_so_far = 0;
+  double documents_so_far = 0;
   for (size_t step = 0; step < windows.steps(); ++step) {
     const bool usable = windows.clean(step) && step < documents.size() && step < events.size() &&
-                        documents[step] > 0 && std::isfinite(documents[step]) && std::isfinite(events[step]);
-    events_[step + 1] = events_[step] + (usable ? std::clamp(events[step], 0.0, documents[step]) : 0);
-    documents_[step + 1] = documents_[step] + (usable ? documents[step] : 0);
+                        documents[step] > 0 && documents[step] <= kCountMax && std::isfinite(events[step]);
+    if (usable) {
+      events_so_far += std::clamp(events[step], 0.0, documents[step]);
+      documents_so_far += documents[step];
+    }
+    events_[step + 1] = events_so_far;
+    documents_[step + 1] = documents_so_far;
   }
 }
 

@@ -18,6 +18,9 @@ struct Tally {
   double share() const { return documents > 0 ? events / documents : 0; }
 };
 
+// More documents than this in a step are no count: a double does not tell it from the next.
+inline constexpr double kCountMax = 1e15;
+
 // Events and documents a step, as prefix sums; steps that are not clean before the change count as without
 // data.
 class ShareTrack {
@@ -50,6 +53,14 @@ struct ShareTest {
   // The documents needed to find a move of everything at significance `p`.
   double DocumentsNeeded(double p) const;
 };
+
+// The first step that may be compared with: the past begins after the last known change that moved this
+// share, so that what a change brought is not held against what was before it.
+size_t FirstComparable(const ShareTrack& track, const Windows& windows);
+// What `control` says of a window that starts at step `at`; without documents where it says nothing.
+Tally ControlOf(const ShareTrack& track, const Windows& windows, Control control, size_t at, size_t first);
+// The test against `before` with the least correlation that any history can give it.
+ShareTest LeastTest(const Tally& before, double documents_after, const Windows& windows);
 
 struct ShareJudgement {
   ShareTest test;

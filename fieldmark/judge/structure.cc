@@ -26,7 +26,8 @@ bool IsType(const Series& series) { return series.statistic.starts_with("type ")
 
 // Errors come in bursts, so they are counted in minutes.
 bool CountsErrors(const Series& series) {
-  return series.statistic.starts_with("status ") || series.statistic == "exception";
+  return series.statistic.starts_with("status ") || series.statistic == "exception" ||
+         series.statistic.starts_with("invalid ");
 }
 
 // The rarer side of a share that was nothing or all: what had never been.

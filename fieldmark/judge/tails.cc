@@ -10,6 +10,7 @@ constexpr double kNegligible = 1e-17;
 constexpr double kOverwhelming =
     1e290;                              // the rest of the distribution outweighs this point: the tail is zero
 constexpr double kDeviationMax = 5000;  // events; bounds the terms of a sum
+constexpr double kDocumentsMax = 1e9;   // likewise, and beyond them one more would not count
 constexpr double kCorrelationMin = 1e-12;
 constexpr double kCorrelationMax = 0.5;  // beyond, a beta distribution is two spikes
 
@@ -128,8 +129,11 @@ double LowerMidP(const BetaBinomial& distribution, double events) {
 }
 
 double OddsUpperMidP(double after_events, double after, double before_events, double before, double odds) {
-  after = std::round(after);
-  before = std::round(before);
+  const double scale = std::min(1.0, kDocumentsMax / std::max(after, before));
+  after_events *= scale;
+  before_events *= scale;
+  after = std::round(after * scale);
+  before = std::round(before * scale);
   const double x0 = std::clamp(std::floor(after_events), 0.0, after);
   const double total = x0 + std::clamp(std::ceil(before_events), 0.0, before);
   const auto up = [&](double step) {

@@ -27,7 +27,8 @@ double UpperMidP(const BetaBinomial& distribution, double events);
 double LowerMidP(const BetaBinomial& distribution, double events);
 
 // Fisher's noncentral hypergeometric: mid-p of at least `after_events` of `after` documents, given the events
-// of both sides, when the odds after are `odds` times those before.
+// of both sides, when the odds after are `odds` times those before. Above 1e9 documents both sides are scaled
+// down to that, which can only make the answer larger.
 double OddsUpperMidP(double after_events, double after, double before_events, double before, double odds);
 
 }  // namespace fieldmark::judge

@@ -85,7 +85,8 @@ TEST(ViolationSignals, AReasonThatIsNewIsAFindingAndOneThatGoesOnIsNone) {
   EXPECT_EQ(verdict.findings[0].signal, "POST /orders body.items[].price invalid missing");
   EXPECT_EQ(verdict.findings[0].direction, Direction::kWorse);
   EXPECT_EQ(verdict.findings[0].sentence,
-            "POST /orders body.items[].price invalid missing 0 % → 12 % since 12:00, on 3 600 documents");
+            "POST /orders body.items[].price invalid missing 0 % → 12 % since 12:00, on 3 600 documents, "
+            "for the first time");
 }
 
 }  // namespace

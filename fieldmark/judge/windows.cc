@@ -39,6 +39,8 @@ Windows::Windows(const Timeline& timeline, const Change& change)
   for (const int64_t time : timeline.known_changes_unix_s) {
     const size_t step = step_at(time);
     if (step > 0 && step < after_.from) known_changes_.push_back(step);
+    const bool is_other = time != change.at_unix_s && step > 0 && step <= after_.from;
+    if (is_other && step + length_ > after_.from) neighbour_ = std::max(neighbour_.value_or(0), step);
   }
   std::sort(known_changes_.begin(), known_changes_.end());
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "fieldmark/judge/judge.h"
@@ -66,6 +67,9 @@ class Windows {
   size_t days() const { return day_steps_ == 0 ? 0 : after_.from / day_steps_; }
   // First steps of the known changes before this one, ascending.
   const std::vector<size_t>& known_changes() const { return known_changes_; }
+  // Of the change before this one that lies within a look of it, or in the same step: its first step; else
+  // none.
+  std::optional<size_t> NeighbourChange() const { return neighbour_; }
 
   // The stretches that `control` would hold a window starting at `at` against, none of them before `first`.
   ControlWindows ControlsOf(Control control, size_t at, size_t first) const;
@@ -93,6 +97,7 @@ class Windows {
   Window after_;
   std::vector<bool> clean_;
   std::vector<size_t> known_changes_;
+  std::optional<size_t> neighbour_;
 };
 
 }  // namespace fieldmark::judge

@@ -219,8 +219,10 @@ std::string NumberWords(double value) { return Grouped(Significant(value, 3)); }
 
 std::string SentenceOf(const Evidence& evidence) {
   const std::string qualifier = evidence.qualifier.empty() ? "" : ", " + std::string(evidence.qualifier);
+  const std::string other =
+      evidence.or_of_unix_s ? ", cannot separate from the change at " + ClockOf(*evidence.or_of_unix_s) : "";
   return WhatMovedHow(evidence) + " since " + ClockOf(evidence.since_best_unix_s) + OnDocuments(evidence) +
-         StructureWords(evidence) + qualifier;
+         StructureWords(evidence) + other + qualifier;
 }
 
 std::string TimelessSentenceOf(const Evidence& evidence) {
