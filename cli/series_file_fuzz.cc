@@ -39,7 +39,7 @@ void CheckVerdict(const SeriesFile& file, int64_t at_step) {
   const auto verdict = judge.Finish();
   Check(verdict.judged + verdict.not_enough + verdict.cannot_compare == file.series.size());
   for (const auto& finding : verdict.findings) {
-    Check(finding.p >= 0 && finding.p_value <= 1 && finding.q_value >= 0 && finding.q_value <= 1);
+    Check(finding.p >= 0 && finding.p <= 1 && finding.q_value >= 0 && finding.q_value <= 1);
     Check(!std::isnan(finding.from) && !std::isnan(finding.to));
   }
 }
