@@ -53,8 +53,8 @@ std::string Change::sort_key() const {
     return std::string(kKeyDigits - digits.size(), '0') + digits;
   };
   constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
-  return padded(kLast - at()) + padded(kLast - (announced ? announced->id : 0)) +
-         (deployment ? deployment->to_version : "");
+  return padded(kLast - at()) + padded(kLast - (deployment ? deployment->nth : 0)) +
+         padded(kLast - (announced ? announced->id : 0));
 }
 
 std::vector<Change> ChangesOf(std::vector<Deployment> deployments,

@@ -47,6 +47,15 @@ TEST(ChangesTest, WhatIsSaidOfADeploymentStandsWithTheOneThatWasSeen) {
   EXPECT_EQ(changes[1].at(), kNoonMs) << "as it was observed";
 }
 
+TEST(ChangesTest, OfTwoInOneMinuteTheLaterOneComesFirstWhateverTheyAreCalled) {
+  for (const auto& [earlier, later] : {std::pair("a", "b"), std::pair("b", "a")}) {
+    const std::vector<Deployment> both =
+        DeploymentsOf({{earlier, kNoon, kNoon}, {later, kNoon, kNoon + 9}}, kNoon + 10);
+    EXPECT_THAT(Words(ChangesOf(both, {Announced("said", kNoon, earlier)})),
+                testing::ElementsAre(std::string(later) + ":-", std::string(earlier) + ":said"));
+  }
+}
+
 TEST(ChangesTest, OfAVersionThatCameTwiceTheNearerOneIsMeant) {
   const std::vector<Deployment> twice = {Observed("v2", kNoon - 300), Observed("v2", kNoon)};
   EXPECT_THAT(Words(ChangesOf(twice, {Announced("again", kNoon - 10, "v2")})),

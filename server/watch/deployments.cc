@@ -91,6 +91,8 @@ std::vector<Deployment> DeploymentsOf(std::vector<Stay> stays, Minute now) {
     Deployment deployment;
     deployment.to_version = stay.version;
     deployment.at = stay.first;
+    if (!deployments.empty() && deployments.back().at == stay.first)
+      deployment.nth = deployments.back().nth + 1;
     if (old != nullptr) {
       deployment.from_version = old->version;
       if (old->last < now - kSilentMinutesMin) deployment.last_old = old->last;

@@ -23,6 +23,7 @@ struct Deployment {
   std::optional<std::string> from_version;  // none: the first one ever seen
   std::string to_version;
   Minute at = 0;                   // first minute of the new version
+  int nth = 0;                     // of those in that minute, in the order in which they came
   std::optional<Minute> last_old;  // last minute of the old one; none while it is still running
   bool is_return = false;          // the new version had been running before: a rollback
   Minute old_since = 0;            // with is_return: when the version that was rolled back had come
