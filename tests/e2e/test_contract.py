@@ -29,7 +29,7 @@ def test_no_request_finds_the_contract_broken(tmp_path):
         # here nobody needs a token: test_tokens.py asks for those.
         command += ["--checks", "all", "--exclude-checks", "positive_data_acceptance,ignored_auth"]
         command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(EXAMPLES)]
-        command += ["--seed", "7", "--generation-deterministic", "--workers", "2", "--no-color"]
+        command += ["--seed", "7", "--generation-deterministic", "--no-color"]
         command += ["--request-timeout", "10"]
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks"}
         done = subprocess.run(
