@@ -20,7 +20,6 @@ using profile::FieldCounts;
 using profile::Fields;
 using sketch::Histogram;
 
-constexpr double kFirstEventsMin = 5;   // documents, before something never seen is Changed
 constexpr double kVariationMin = 0.05;  // total variation below which a changed mix is not worth a word
 constexpr double kBeyondDoubt = 1e-6;
 constexpr size_t kBefore = 0;

@@ -14,7 +14,6 @@ namespace {
 constexpr double kVariationMin = 0.05;  // total variation below which a changed mix is not worth a word
 constexpr size_t kCategoriesExamined = 3;
 constexpr double kBeyondDoubt = 1e-6;
-constexpr double kFirstEventsMin = 5;        // documents, before a value never seen is Changed
 constexpr size_t kEnumValuesMax = 32;        // taste: with more, one that comes for the first time is no news
 constexpr double kConstantBeforeMax = 0.95;  // of documents: with more it was hardly less constant before
 constexpr double kMost = 0.5;

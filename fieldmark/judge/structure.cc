@@ -11,7 +11,6 @@
 namespace fieldmark::judge {
 namespace {
 
-constexpr double kFirstEventsMin = 5;      // documents, before something never seen is Changed
 constexpr double kAbsentBeforeMin = 1000;  // earlier documents without it, and
 constexpr double kAbsentTimesShare = 30;   // so many times what one occurrence takes
 constexpr double kFirstMinutesMin = 3;     // of errors: one burst is one event

@@ -24,6 +24,8 @@ enum class Structure : uint8_t {
   kDominates,  // one value in most documents, where it was one among others
 };
 
+inline constexpr double kFirstEventsMin = 5;  // documents, before something never seen is Changed
+
 // A share that was nothing or all in the whole past and is it no more, and one that became so: a field, a
 // type, a class of status, an exception. Sharpens or blunts the evidence of a rate.
 void WeighStructure(const Series& series, const ShareTrack& track, const ShareJudgement& judgement,

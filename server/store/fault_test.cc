@@ -240,42 +240,30 @@ class FaultTest : public testing::TestWithParam<Failure> {
     history.Go();
     return disk.times(does);
   }
+
+  // A history for each operation, from which on so many fail.
+  static void FailAtEveryOperation(uint64_t failures) {
+    const Failure& failure = GetParam();
+    const uint64_t times = TimesWithoutFault(failure.does);
+    ASSERT_GT(times, 1u);
+    for (uint64_t first = 1; first <= times; ++first) {
+      SCOPED_TRACE("operation " + std::to_string(first) + " of " + std::to_string(times));
+      FaultyDisk disk;
+      History history(disk);
+      disk.Fail({failure.does, failure.code, first, failures});
+      history.Go();
+      disk.Heal();
+      history.ExpectAcknowledgedAfterPowerCut();
+      history.ExpectAcknowledgedAfterKillAndPowerCut();
+      history.Finish();
+      if (HasFailure()) return;
+    }
+  }
 };
 
-TEST_P(FaultTest, OnceAtAnyMomentItDoesNoHarm) {
-  const Failure& failure = GetParam();
-  const uint64_t times = TimesWithoutFault(failure.does);
-  ASSERT_GT(times, 1u);
-  for (uint64_t first = 1; first <= times; ++first) {
-    SCOPED_TRACE("operation " + std::to_string(first) + " of " + std::to_string(times));
-    FaultyDisk disk;
-    History history(disk);
-    disk.Fail({failure.does, failure.code, first, 1});
-    history.Go();
-    disk.Heal();
-    history.ExpectAcknowledgedAfterPowerCut();
-    history.ExpectAcknowledgedAfterKillAndPowerCut();
-    history.Finish();
-    if (HasFailure()) return;
-  }
-}
+TEST_P(FaultTest, OnceAtAnyMomentItDoesNoHarm) { FailAtEveryOperation(1); }
 
-TEST_P(FaultTest, FromAnyMomentOnItRefusesUntilTheDiskHeals) {
-  const Failure& failure = GetParam();
-  const uint64_t times = TimesWithoutFault(failure.does);
-  for (uint64_t first = 1; first <= times; ++first) {
-    SCOPED_TRACE("operation " + std::to_string(first) + " of " + std::to_string(times));
-    FaultyDisk disk;
-    History history(disk);
-    disk.Fail({failure.does, failure.code, first});
-    history.Go();
-    disk.Heal();
-    history.ExpectAcknowledgedAfterPowerCut();
-    history.ExpectAcknowledgedAfterKillAndPowerCut();
-    history.Finish();
-    if (HasFailure()) return;
-  }
-}
+TEST_P(FaultTest, FromAnyMomentOnItRefusesUntilTheDiskHeals) { FailAtEveryOperation(UINT64_MAX); }
 
 INSTANTIATE_TEST_SUITE_P(Disks, FaultTest,
                          testing::Values(Failure{"Full", Does::kWrite, SQLITE_FULL},
