@@ -85,10 +85,12 @@ class Bench:
         loading = self.load(server, **options)
         lag = [0.0]
         resident = []
+        progress = Progress(server, options["seconds"])
         while loading.poll() is None:
             time.sleep(1)
             lag.append(server.metric("fieldmark_fold_lag_seconds"))
             resident.append(server.resident_mb())
+            progress.show(lag[-1])
         assert loading.stdout
         if loading.returncode:
             raise SystemExit("loading: it ended with an error, which stands above")
@@ -176,6 +178,35 @@ class Bench:
                 )
             self.target("p95 of the page's slowest query, ms", max(map(p95, took.values())), most=QUERY_MS_MAX)
             print(f"  {server.resident_mb(highest=True):.0f} MB resident at the most")
+
+
+class Progress:
+    """Of a load that takes its time: a line now and then, of what happened since the last one."""
+
+    def __init__(self, server: Server, seconds: int) -> None:
+        self.server = server
+        self.seconds = seconds
+        self.every_s = 10 if seconds <= 300 else 60
+        self.started = self.shown = time.monotonic()
+        self.applied, self.cpu_s = self._so_far()
+
+    def _so_far(self) -> tuple[float, float]:
+        return self.server.metric('fieldmark_batches_total{outcome="applied"}'), self.server.cpu_s()
+
+    def show(self, lag_s: float) -> None:
+        now = time.monotonic()
+        if now - self.shown < self.every_s:
+            return
+        applied, cpu_s = self._so_far()
+        took = now - self.shown
+        print(
+            f"    {now - self.started:,.0f} of {self.seconds:,} s: {(applied - self.applied) / took:,.0f} a second,"
+            f" {(cpu_s - self.cpu_s) / took:.0%} of a core, {lag_s:.0f} s to be folded,"
+            f" {self.server.resident_mb():.0f} MB resident, {self.server.disk_mb():,.0f} MB on disk",
+            file=sys.stderr,
+            flush=True,
+        )
+        self.shown, self.applied, self.cpu_s = now, applied, cpu_s
 
 
 def p95(values: list[float]) -> float:

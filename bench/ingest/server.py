@@ -41,7 +41,7 @@ class Server:
             return bytes(answer.read())
 
     def metric(self, name: str) -> float:
-        found = re.search(rf"^{name} (\S+)$", self.get("/metrics").decode(), re.MULTILINE)
+        found = re.search(rf"^{re.escape(name)} (\S+)$", self.get("/metrics").decode(), re.MULTILINE)
         if not found:
             raise SystemExit(f"reading /metrics: it has no {name}")
         return float(found[1])
