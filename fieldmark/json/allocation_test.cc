@@ -1,6 +1,5 @@
 // Apart from the other tests, for the heap is the whole program's.
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -48,7 +47,6 @@ std::string Repeated(std::string_view item, size_t bytes, std::string_view last)
 // Held against what the kernel says has been touched.
 TEST(ReaderAllocationTest, ALargeBodyTouchesNoMoreThanIsSaidBefore) {
   if (!kHeapIsCounted) GTEST_SKIP() << "the sanitizer has pages of its own";
-  mallopt(M_MMAP_THRESHOLD, 64 << 10);  // every large buffer on fresh pages
   constexpr size_t kBytes = 1u << 20;
   std::mt19937_64 random(3);
   std::string text;

@@ -146,49 +146,46 @@ FastReader::FastReader(size_t depth_max)
     : depth_max_(depth_max), stack_(std::make_unique<Container[]>(depth_max)) {}
 
 // Capacities are powers of two, so that slowly growing bodies do not allocate one by one.
-bool FastReader::Reserve(size_t size) {
-  if (size <= capacity_) return true;
+void FastReader::Reserve(size_t size) {
+  if (size <= capacity_) return;
   const size_t wanted = std::bit_ceil(std::max(size, kCapacityMin));
-  capacity_ = 0;
-  // Our stack is our own; the first stage needs none.
-  if (parser_.allocate(wanted, 1) != simdjson::SUCCESS) return false;
-  tape_ = std::make_unique_for_overwrite<uint64_t[]>(wanted + kTapeSlackWords);
-  texts_ = std::make_unique_for_overwrite<char[]>(2 * (wanted + kPadding));
+  Release();
+  first_stage_.Reserve(wanted);
+  tape_ = LargeVector<uint64_t>(wanted + kTapeSlackWords);
+  texts_ = LargeVector<char>(2 * (wanted + kPadding));
   capacity_ = wanted;
-  return true;
 }
 
 void FastReader::Release() {
-  parser_ = simdjson::dom::parser();
-  tape_.reset();
-  texts_.reset();
+  first_stage_.Release();
+  // Not {}, which would keep the memory.
+  tape_ = LargeVector<uint64_t>();
+  texts_ = LargeVector<char>();
   capacity_ = 0;
 }
 
 bool FastReader::Read(std::string_view body, Document& document) {
-  if (body.empty() || !Reserve(body.size())) return false;
-  std::memcpy(texts_.get(), body.data(), body.size());
+  if (body.empty()) return false;
+  Reserve(body.size());
+  std::memcpy(texts_.data(), body.data(), body.size());
   // Ends what does not end by itself.
-  std::memset(texts_.get() + body.size(), 0, kPadding);
-  const auto* bytes = reinterpret_cast<const uint8_t*>(texts_.get());
-  if (parser_.implementation->stage1(bytes, body.size(), simdjson::stage1_mode::regular) != simdjson::SUCCESS)
-    return false;
-  unescaped_ = texts_.get() + capacity_ + kPadding;
+  std::memset(texts_.data() + body.size(), 0, kPadding);
+  if (!first_stage_.Run(texts_.data(), body.size())) return false;
+  unescaped_ = texts_.data() + capacity_ + kPadding;
   if (!Build(body.size())) return false;
-  document.words = tape_.get() + 1;
-  document.texts = texts_.get();
+  document.words = tape_.data() + 1;
+  document.texts = texts_.data();
   return true;
 }
 
 bool FastReader::Build(size_t size) {
-  const char* const bytes = texts_.get();
-  const uint32_t* at = parser_.implementation->structural_indexes.get();
-  const uint32_t* const end = at + parser_.implementation->n_structural_indexes;
+  const char* const bytes = texts_.data();
+  const uint32_t* at = first_stage_.begin();
+  const uint32_t* const end = first_stage_.end();
   // Behind the last one stands the end of the body, where a byte 0 is: no step below goes further.
-  parser_.implementation->structural_indexes[parser_.implementation->n_structural_indexes] =
-      static_cast<uint32_t>(size);
+  *first_stage_.end() = static_cast<uint32_t>(size);
   const bool escapes = std::memchr(bytes, '\\', size) != nullptr;
-  uint64_t* const tape = tape_.get();
+  uint64_t* const tape = tape_.data();
   uint64_t* out = tape + 1;
   size_t depth = 0;
   // Of the innermost container that is open.
@@ -266,14 +263,13 @@ bool FastReader::Build(size_t size) {
 
 bool FastReader::Unescape(const char* begin, uint64_t& word) {
   // What is too long for a word has its size before it.
-  uint8_t* const to = reinterpret_cast<uint8_t*>(unescaped_) + sizeof(uint32_t);
-  const uint8_t* const stop =
-      parser_.implementation->parse_string(reinterpret_cast<const uint8_t*>(begin), to);
+  char* const to = unescaped_ + sizeof(uint32_t);
+  char* const stop = first_stage_.Unescape(begin, to);
   if (stop == nullptr) return false;
   const auto size = static_cast<uint32_t>(stop - to);
   std::memcpy(unescaped_, &size, sizeof size);
-  word = TextWord('"', static_cast<size_t>(reinterpret_cast<char*>(to) - texts_.get()), size);
-  unescaped_ = reinterpret_cast<char*>(to) + size;
+  word = TextWord('"', static_cast<size_t>(to - texts_.data()), size);
+  unescaped_ = stop;
   return true;
 }
 

@@ -5,12 +5,11 @@
 // It may reject what the lenient reader reads, never the other way round.
 #pragma once
 
-#include <simdjson.h>
-
 #include <memory>
 #include <string_view>
 
 #include "fieldmark/json/document.h"
+#include "fieldmark/json/first_stage.h"
 
 namespace fieldmark::json {
 
@@ -18,8 +17,8 @@ class FastReader {
  public:
   explicit FastReader(size_t depth_max);
 
-  // False when it does not read it, or there is no memory: then `document` is as it was. Its words and texts
-  // are this reader's, until its next Read.
+  // False when it does not read it: then `document` is as it was. Its words and texts are this reader's,
+  // until its next Read.
   bool Read(std::string_view body, Document& document);
 
   // Bodies of so many bytes need no allocation.
@@ -34,18 +33,18 @@ class FastReader {
     char close;
   };
 
-  bool Reserve(size_t size);
+  void Reserve(size_t size);
   // The second stage: whether the tape is whole.
   bool Build(size_t size);
   // Without its escapes; behind what was unescaped before.
   bool Unescape(const char* begin, uint64_t& word);
 
   size_t depth_max_;
-  simdjson::dom::parser parser_;  // its first stage
+  FirstStage first_stage_;
   size_t capacity_ = 0;
-  std::unique_ptr<uint64_t[]> tape_;
-  std::unique_ptr<char[]> texts_;  // the body, then what was unescaped, each with room behind it
-  char* unescaped_ = nullptr;      // where the next goes
+  LargeVector<uint64_t> tape_;
+  LargeVector<char> texts_;    // the body, then what was unescaped, each with room behind it
+  char* unescaped_ = nullptr;  // where the next goes
   std::unique_ptr<Container[]> stack_;
 };
 

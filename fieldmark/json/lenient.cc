@@ -89,8 +89,8 @@ Document LenientReader::Read(std::string_view body) {
 // A string that is assigned an empty one keeps its memory; exchanged for one it does not.
 void LenientReader::Release() {
   std::vector<Container>().swap(stack_);
-  std::vector<uint64_t>().swap(tape_);
-  std::string().swap(strings_);
+  LargeVector<uint64_t>().swap(tape_);
+  LargeString().swap(strings_);
   tape_touched_ = 0;
 }
 

@@ -3,10 +3,10 @@
 // body exhausts it.
 #pragma once
 
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "fieldmark/base/own_pages.h"
 #include "fieldmark/json/document.h"
 
 namespace fieldmark::json {
@@ -72,9 +72,9 @@ class LenientReader {
   Malformed malformed_ = Malformed::kNone;
   Oddities oddities_;
   std::vector<Container> stack_;
-  std::vector<uint64_t> tape_;
+  LargeVector<uint64_t> tape_;
   size_t tape_touched_ = 0;  // the most words it has had
-  std::string strings_;
+  LargeString strings_;
 };
 
 }  // namespace fieldmark::json
