@@ -43,6 +43,58 @@ void BM_RecordBothBodies(benchmark::State& state) {
 }
 BENCHMARK(BM_RecordBothBodies);
 
+// One that is refused, with two errors in its answer.
+void BM_RecordViolations(benchmark::State& state) {
+  constexpr std::string_view kAnswer =
+      R"({"detail":[{"type":"missing","loc":["body","customer","phone"],"msg":"Field required"},)"
+      R"({"type":"int_parsing","loc":["query","limit"],"msg":"Input should be a valid integer"}]})";
+  Recorder recorder(Limits{}, HashKey{});
+  RequestEvent event = Order(90'000);
+  event.status = 422;
+  event.request.state = BodyState::kNone;
+  event.response = {BodyState::kCaptured, kAnswer, kAnswer.size()};
+  event.trace = {7};
+  for (auto _ : state) recorder.Record(event);
+}
+BENCHMARK(BM_RecordViolations);
+
+void BM_RecordRun(benchmark::State& state) {
+  Recorder recorder;
+  for (auto _ : state) recorder.RecordRun("nightly-export", 90'000, 1234.5, true);
+}
+BENCHMARK(BM_RecordRun);
+
+void BM_RecordEvent(benchmark::State& state) {
+  Recorder recorder;
+  for (auto _ : state) recorder.RecordEvent("log shop", "ERROR charging %s failed", 90'000);
+}
+BENCHMARK(BM_RecordEvent);
+
+void BM_Watch(benchmark::State& state) {
+  Recorder recorder;
+  for (auto _ : state) recorder.Watch(90'000, 95'000);
+}
+BENCHMARK(BM_Watch);
+
+// A minute of requests, runs, events and violations with another.
+void BM_MergeMinute(benchmark::State& state) {
+  Recorder recorder;
+  for (int i = 0; i < 1'000; ++i) {
+    RequestEvent event = Order(90'000);
+    event.request.state = event.response.state = BodyState::kNotJson;
+    event.last_byte_ms = 1 + i % 50;
+    event.exception = i % 100 == 0 ? "KeyError" : "";
+    event.invalid = i % 50 == 0 ? R"({"detail":[{"loc":["response","id"],"type":"int_type"}]})" : "";
+    recorder.Record(event);
+    recorder.RecordRun("nightly-export", 90'000, 1 + i % 90, i % 9 != 0);
+    recorder.RecordEvent("log shop", "kind " + std::to_string(i % 5), 90'000);
+  }
+  const Buckets from = recorder.Drain();
+  Buckets into = from;
+  for (auto _ : state) MergeBuckets(into, from);
+}
+BENCHMARK(BM_MergeMinute);
+
 void BM_Drain(benchmark::State& state) {
   Recorder recorder(Limits{}, HashKey{});
   for (auto _ : state) {

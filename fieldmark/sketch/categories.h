@@ -54,7 +54,7 @@ class Categories {
   std::span<const uint8_t> registers() const { return registers_; }  // empty or kRegisters
   // Occurrences per cell, also before overflow.
   std::array<uint64_t, kCells> CellCounts() const;
-  // Exact up to kEntriesMax, then estimated with a standard error of 2.3 %.
+  // Exact up to kEntriesMax, then estimated with a standard error of 2.3 %: within 4.6 % in 95 of 100 cases.
   double DistinctCount() const;
 
   void Encode(ByteWriter& out) const;

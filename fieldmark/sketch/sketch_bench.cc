@@ -36,6 +36,22 @@ void BM_HistogramAdd(benchmark::State& state) {
 }
 BENCHMARK(BM_HistogramAdd)->Arg(0)->Arg(5)->Arg(50);
 
+// In groups, as profilers have them; a value.
+void BM_HistogramAddAll(benchmark::State& state) {
+  std::vector<WeightedValue> values;
+  for (const double value : Values(static_cast<double>(state.range(0)) / 10)) values.push_back({value, 1});
+  constexpr size_t kGroup = 8;
+  Histogram histogram;
+  RecentBuckets recent;
+  size_t i = 0;
+  for (auto _ : state) {
+    histogram.AddAll(std::span(values).subspan(i, kGroup), recent);
+    i = (i + kGroup) % kValues;
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(kGroup * state.iterations()));
+}
+BENCHMARK(BM_HistogramAddAll)->Arg(0)->Arg(5)->Arg(50);
+
 void BM_CategoriesAdd(benchmark::State& state) {
   std::mt19937_64 random(2);
   std::vector<uint64_t> hashes(static_cast<size_t>(state.range(0)));
@@ -46,6 +62,22 @@ void BM_CategoriesAdd(benchmark::State& state) {
   for (auto _ : state) categories.Add(hashes[i++ % hashes.size()]);
 }
 BENCHMARK(BM_CategoriesAdd)->Arg(4)->Arg(64)->Arg(4096);
+
+void BM_CategoriesAddAll(benchmark::State& state) {
+  std::mt19937_64 random(2);
+  std::vector<CategoryCount> values(static_cast<size_t>(state.range(0)));
+  for (CategoryCount& value : values) value = {random(), 1};
+  constexpr size_t kGroup = 4;
+  Categories categories;
+  categories.AddAll(values);
+  size_t i = 0;
+  for (auto _ : state) {
+    categories.AddAll(std::span(values).subspan(i, kGroup));
+    i = (i + kGroup) % values.size();
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(kGroup * state.iterations()));
+}
+BENCHMARK(BM_CategoriesAddAll)->Arg(4)->Arg(64)->Arg(4096);
 
 void BM_HistogramMerge(benchmark::State& state) {
   Histogram from;
