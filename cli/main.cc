@@ -50,5 +50,10 @@ int main(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return cli::kCouldNotRun;
   }
+  // An answer that nobody got is none, and never green.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    cli::PrintError("writing the answer to standard output: not all of it was taken; is its disk full?");
+    return cli::kCouldNotRun;
+  }
   return exit_code;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fieldmark/base/bytes.h"
+#include "fieldmark/base/utf8.h"
 #include "fieldmark/bucket/packed.h"
 
 namespace fieldmark::bucket {
@@ -52,6 +53,11 @@ bool IsBodyAlone(const SubjectSummary& subject) {
   return subject.body && !subject.request && !subject.watch && !subject.run && subject.events.empty();
 }
 
+// Whoever shows them counts on that.
+bool AreTexts(const profile::Fields& fields) {
+  return std::all_of(fields.begin(), fields.end(), [](const auto& item) { return IsUtf8(item.first); });
+}
+
 Result<BodySummary> DecodeBody(std::string_view bytes, uint16_t version, uint64_t key_id,
                                size_t memory_left) {
   ByteReader in(bytes);
@@ -71,7 +77,8 @@ Result<BodySummary> DecodeBody(std::string_view bytes, uint16_t version, uint64_
     }
     if (!family_in.ok() || !HasFamily(subject, family)) in.Fail();
   }
-  if (!in.ok() || !in.done() || !IsBodyAlone(subject) || subject.body->AnyHashed() != (key_id != 0)) {
+  if (!in.ok() || !in.done() || !IsBodyAlone(subject) || !AreTexts(subject.body->fields) ||
+      subject.body->AnyHashed() != (key_id != 0)) {
     return Damaged("its body");
   }
   // Version 1 says it in the header alone.

@@ -176,6 +176,14 @@ TEST(SavedProfile, RefusesABodyThatNoProfileHas) {
   subject.body.emplace().documents = 1;
   EXPECT_TRUE(DecodeProfile(with_body(subject, 0)).ok());
   EXPECT_EQ(CodeOf(with_body(subject, 5)), ErrorCode::kDataLoss);  // a key and nothing hashed
+  subject.body->fields["gr\xC3\xBC\xC3\x9F"].counts.seen = 1;
+  EXPECT_TRUE(DecodeProfile(with_body(subject, 0)).ok());
+  subject.body->fields["gr\xFC\xDF"].counts.seen = 1;
+  EXPECT_EQ(CodeOf(with_body(subject, 0)), ErrorCode::kDataLoss);
+  subject.body->fields.clear();
+  subject.body->malformed[static_cast<size_t>(json::Malformed::kNone)] = 1;
+  EXPECT_EQ(CodeOf(with_body(subject, 0)), ErrorCode::kDataLoss);
+  subject.body->malformed = {};
   subject.watch.emplace().observed_ms = 1;
   EXPECT_EQ(CodeOf(with_body(subject, 0)), ErrorCode::kDataLoss);
 }

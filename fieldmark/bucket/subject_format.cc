@@ -214,7 +214,7 @@ void DecodeBody(Source source, Family family, uint8_t version, BodySummary& body
     const size_t kinds = in.Count(1);
     if (kinds > body.malformed.size()) return in.Fail();
     for (size_t kind = 0; kind < kinds; ++kind) body.malformed[kind] = in.Varint();
-    if (kinds > 0 && body.malformed[kinds - 1] == 0) return in.Fail();
+    if (kinds > 0 && (body.malformed[0] != 0 || body.malformed[kinds - 1] == 0)) return in.Fail();
     body.not_json = in.Varint();
     body.compressed = in.Varint();
     body.not_captured = in.Varint();

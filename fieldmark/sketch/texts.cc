@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "fieldmark/base/utf8.h"
+
 namespace fieldmark::sketch {
 namespace {
 
@@ -72,7 +74,7 @@ Texts Texts::Decode(ByteReader& in) {
     value.hash = in.Fixed64();
     const uint8_t tag = in.U8();
     const std::string_view text = in.String();
-    if (!in.ok() || text.size() > kTextBytesMax || (tag != kString && tag != kNumber) ||
+    if (!in.ok() || text.size() > kTextBytesMax || !IsUtf8(text) || (tag != kString && tag != kNumber) ||
         (i > 0 && value.hash <= texts.texts_.back().hash)) {
       in.Fail();
       break;

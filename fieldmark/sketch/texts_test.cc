@@ -114,7 +114,9 @@ TEST(Texts, RefuseWhatNoWriterWrites) {
   for (int i = 0; i < 65; ++i)
     many += std::string(1, static_cast<char>(i)) + std::string(7, '\0') + "s" + '\0';
   const std::string long_text = good.substr(0, 10) + std::string(1, 65) + std::string(65, 'a');
-  for (const std::string& bytes : {std::string(), good.substr(0, good.size() - 1), two, tag, many, long_text})
+  const std::string no_text = good.substr(0, 10) + std::string("\x02\xC3\x28");
+  for (const std::string& bytes :
+       {std::string(), good.substr(0, good.size() - 1), two, tag, many, long_text, no_text})
     EXPECT_FALSE(Decodes(bytes, back)) << bytes.size();
 }
 

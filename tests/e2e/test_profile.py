@@ -242,6 +242,16 @@ def test_mistakes_are_told(arguments: list[str], parts: list[str], folder: Path)
     assert "secret" not in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [["before.ndjson"], ["before.ndjson", "--json"]])
+def test_an_answer_that_cannot_be_written_is_told(arguments: list[str], folder: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [BINARY, "profile", *arguments], stdout=full, stderr=subprocess.PIPE, cwd=folder, timeout=SECONDS_MAX
+        )
+    assert result.returncode == 2
+    assert b"writing the answer to standard output" in result.stderr
+
+
 def test_no_value_is_shown_or_saved(folder: Path) -> None:
     secret = {"password": "hunter2-hunter2", "pin": 77001133, "x@example.org": 1, "4111111111111111": "k"}
     (folder / "secret.ndjson").write_text(lines([secret] * 60))
