@@ -10,7 +10,9 @@
 
 #include "server/store/forget.h"
 #include "server/store/sample_batches.h"
+#include "server/store/schema.h"
 #include "server/store/sqlite_store.h"
+#include "server/store/steps.h"
 #include "server/store/temporary_folder.h"
 
 namespace fieldmark::store {
@@ -36,17 +38,17 @@ void MustAppend(Store& store, const Batch& batch) {
   ASSERT_EQ(*appended, Append::kApplied);
 }
 
-std::vector<Slice> Days(Store& store, const Stream& stream = kOrders) {
+std::vector<Slice> SlicesIn(Store& store, const Stream& stream = kOrders, Step step = Step::kDay) {
   Query query;
   query.streams = {stream};
-  query.step = Step::kDay;
+  query.step = step;
   query.to = StartOf(2 * kNoon, Step::kDay);
   return *store.Read(query);
 }
 
-uint64_t Documents(Store& store, const Stream& stream = kOrders) {
+uint64_t Documents(Store& store, const Stream& stream = kOrders, Step step = Step::kDay) {
   uint64_t documents = 0;
-  for (const Slice& slice : Days(store, stream))
+  for (const Slice& slice : SlicesIn(store, stream, step))
     documents += slice.summary.body ? slice.summary.body->documents : 0;
   return documents;
 }
@@ -107,28 +109,48 @@ TEST(BackupTest, ReplacesNoDatabaseAndTakesNoOtherFile) {
 // A thousand documents that a server of each schema wrote, some in chunks, some in parts, some in the log.
 // Never made anew: a later schema has one of its own beside it.
 struct Golden {
-  const char* schema;
+  int64_t schema;
   int64_t damaged_rows;
+  size_t announced_changes;
 };
-constexpr Golden kGolden[] = {{"v1", 1}, {"v2", 0}};
+constexpr Golden kGolden[] = {{1, 1, 0}, {2, 0, 0}, {3, 0, 1}, {4, 0, 1}};
+static_assert(std::size(kGolden) == kSchemaVersion, "a schema has a golden database");
 constexpr Minute kAfterAll = kNoon + 400 * 1440;
+
+int64_t NumberIn(const std::string& path, std::string_view sql) {
+  const auto connection = *Connection::Open(path, Connection::Mode::kReadOnly);
+  return *connection->Number(sql);
+}
 
 TEST(BackupTest, ADatabaseOfEveryReleaseOpensWithEverythingInIt) {
   for (const Golden& golden : kGolden) {
     SCOPED_TRACE(golden.schema);
     TemporaryFolder folder;
-    fs::copy_file(std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/" + golden.schema + "/fieldmark.db",
-                  folder.path() + "/fieldmark.db");
+    const std::string path = folder.path() + "/fieldmark.db";
+    fs::copy_file(std::string(FIELDMARK_SOURCE_DIR) + "/tests/golden/v" + std::to_string(golden.schema) +
+                      "/fieldmark.db",
+                  path);
+    ASSERT_EQ(NumberIn(path, "PRAGMA user_version"), golden.schema);
+    for (const char* table : {"chunk", "part", "batch_log"})
+      EXPECT_GT(NumberIn(path, std::string("SELECT count(*) FROM ") + table), 0) << table;
     std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
-    EXPECT_EQ(Documents(*store), 1000u);
+    EXPECT_EQ(NumberIn(path, "PRAGMA user_version"), kSchemaVersion);
+    for (const Step step : kAllSteps) EXPECT_EQ(Documents(*store, kOrders, step), 1000u);
     EXPECT_EQ(store->Streams()->size(), 1u);
+    EXPECT_EQ(store->AnnouncedChanges("production", "orders")->size(), golden.announced_changes);
     EXPECT_EQ(store->condition().damaged_rows, golden.damaged_rows);
     EXPECT_GT(store->condition().log_bytes, 0);
     EXPECT_EQ(*store->AppendBatch(SampleBatches::Counted(kOrders, 1, 100, kNoon, 1), "", 0),
               Append::kDuplicate);
+    // What lies there is merged with what comes.
+    MustAppend(*store, SampleBatches::Counted(kOrders, 1, 101, kNoon + 85, 5));
+    while (*store->Compact((kNoon + 100) * kMsPerMinute)) {
+    }
+    for (const Step step : kAllSteps) EXPECT_EQ(Documents(*store, kOrders, step), 1005u);
     while (*store->Compact(kAfterAll * kMsPerMinute)) {
     }
-    EXPECT_EQ(Documents(*store), 1000u);
+    EXPECT_EQ(Documents(*store), 1005u);
+    EXPECT_EQ(store->condition().damaged_rows, golden.damaged_rows);
   }
 }
 
@@ -163,7 +185,7 @@ TEST(ForgetTest, AFieldGoesEverywhereWithWhatLiesBelowIt) {
   EXPECT_GT(forgotten->rows, 30);
   std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
   EXPECT_EQ(Documents(*store), 100u);
-  for (const Slice& slice : Days(*store)) {
+  for (const Slice& slice : SlicesIn(*store)) {
     std::vector<std::string> paths;
     for (const auto& [path, field] : slice.summary.body->fields) paths.push_back(path);
     EXPECT_THAT(paths, testing::ElementsAre("customers", "total"));

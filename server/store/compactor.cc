@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "server/store/families.h"
+#include "server/store/part.h"
 
 namespace fieldmark::store {
 namespace {
@@ -214,20 +215,21 @@ Result<std::vector<int64_t>> Compactor::SubjectsOfOldestParts(Minute before) {
 
 Status Compactor::TakePartsOf(int64_t subject, Minute before, Fold& fold, Taken& taken) {
   Statement rows = reader_->Use(
-      "SELECT id, source, minute, family, bytes FROM part WHERE subject = ? AND minute < ?", subject, before);
+      "SELECT id, source, minute, family, bytes, checksum FROM part WHERE subject = ? AND minute < ?",
+      subject, before);
   while (true) {
     const Result<bool> row = rows.Next();
     if (!row.ok()) return row.error();
     if (!*row) return {};
+    const PartKey key{subject, rows.Int(2), static_cast<bucket::Source>(rows.Int(1)),
+                      static_cast<profile::Family>(rows.Int(3))};
     bucket::SubjectSummary summary;
-    ByteReader in(rows.Bytes(4));
-    bucket::DecodeSubject(in, static_cast<profile::Family>(rows.Int(3)), summary);
-    if (const Status read = in.Finish("a part"); !read.ok()) {
+    if (const Status read = DecodePart(key, rows, 4, 5, summary); !read.ok()) {
       taken.damaged.push_back({"part", rows.Int(0), read.error().message});
       continue;
     }
     taken.ids.push_back(rows.Int(0));
-    fold.Add(subject, static_cast<bucket::Source>(rows.Int(1)), rows.Int(2), std::move(summary));
+    fold.Add(subject, key.source, key.minute, std::move(summary));
   }
 }
 
@@ -242,11 +244,12 @@ Status Compactor::Write(const Folded& folded, const std::string& table, const Ta
     FM_RETURN_IF_ERROR(writer_.Run(table == "part" ? kDeleteFromParts : kDeleteFromLog, id));
   }
   for (const PartRow& row : folded.parts) {
-    FM_RETURN_IF_ERROR(
-        writer_.Run("INSERT INTO part(subject, minute, source, family, bytes) VALUES(?, ?, ?, ?, ?)"
-                    " ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
-                    row.subject, row.minute, static_cast<int64_t>(row.source),
-                    static_cast<int64_t>(row.family), Blob{row.bytes}));
+    const int64_t checksum = PartChecksum({row.subject, row.minute, row.source, row.family}, row.bytes);
+    FM_RETURN_IF_ERROR(writer_.Run(
+        "INSERT INTO part(subject, minute, source, family, bytes, checksum) VALUES(?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET bytes = excluded.bytes, checksum = excluded.checksum",
+        row.subject, row.minute, static_cast<int64_t>(row.source), static_cast<int64_t>(row.family),
+        Blob{row.bytes}, checksum));
   }
   for (const ChunkRow& row : folded.chunks) {
     FM_RETURN_IF_ERROR(writer_.Run(

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/store/families.h"
+#include "server/store/part.h"
 
 namespace fieldmark::store {
 namespace {
@@ -45,18 +46,21 @@ std::string PackEntries(const Entries& entries, ChunkCodec& codec) {
 
 // What is damaged is listed and left out: one bad sector must not stop all folding.
 Status MergeStoredPart(Connection& tables, PartRow& row, std::vector<DamagedRow>& damaged) {
-  Statement stored =
-      tables.Use("SELECT bytes, id FROM part WHERE subject = ? AND minute = ? AND source = ? AND family = ?",
-                 row.subject, row.minute, static_cast<int64_t>(row.source), static_cast<int64_t>(row.family));
+  Statement stored = tables.Use(
+      "SELECT id, bytes, checksum FROM part WHERE subject = ? AND minute = ? AND source = ? AND family = ?",
+      row.subject, row.minute, static_cast<int64_t>(row.source), static_cast<int64_t>(row.family));
   const Result<bool> found = stored.Next();
   if (!found.ok()) return found.error();
   if (!*found) return {};
-  Result<std::string> merged = MergeEncoded(stored.Bytes(0), row.bytes, row.family);
-  if (merged.ok()) {
-    row.bytes = std::move(*merged);
-  } else {
-    damaged.push_back({"part", stored.Int(1), merged.error().message});
+  bucket::SubjectSummary merged;
+  const PartKey key{row.subject, row.minute, row.source, row.family};
+  if (const Status read = DecodePart(key, stored, 1, 2, merged); !read.ok()) {
+    damaged.push_back({"part", stored.Int(0), read.error().message});
+    return {};
   }
+  ByteReader in(row.bytes);
+  bucket::DecodeSubject(in, row.family, merged);
+  row.bytes = Encode(merged, row.family);
   return {};
 }
 

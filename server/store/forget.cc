@@ -7,6 +7,7 @@
 #include "fieldmark/bucket/batch.h"
 #include "server/store/chunk.h"
 #include "server/store/lock_file.h"
+#include "server/store/part.h"
 #include "server/store/schema.h"
 #include "server/store/sqlite_store.h"
 
@@ -30,17 +31,20 @@ bool IsBelow(const std::string& path, const std::string& field) {
   return path.size() == field.size() || path[field.size()] == '.' || path[field.size()] == '[';
 }
 
-// One summary's bytes without the field. Those that cannot be read are kept as they are: folding sets them
-// aside.
+// Of a field of a body, as validation names it: "body.items[].price", and "body[].price" of a list.
+std::string LocationOf(std::string_view where, const std::string& field) {
+  return std::string(where) + (field.starts_with('[') ? "" : ".") + field;
+}
+
+// What becomes of a stored summary. What cannot be read cannot be kept in part, so it goes as a whole.
 struct Rewritten {
   bool changed = false;
   std::string bytes;  // empty: nothing of the family is left
 };
-Rewritten Rewrite(std::string_view bytes, profile::Family family, const std::string& field) {
-  bucket::SubjectSummary summary;
-  ByteReader in(bytes);
-  bucket::DecodeSubject(in, family, summary);
-  if (!in.ok() || !in.done() || !EraseField(summary, field)) return {};
+Rewritten Rewrite(const Status& read, bucket::SubjectSummary summary, profile::Family family,
+                  const std::string& field) {
+  if (!read.ok()) return {true, {}};
+  if (!EraseField(summary, field)) return {};
   if (!bucket::HasFamily(summary, family)) return {true, {}};
   ByteWriter out;
   bucket::EncodeSubject(summary, family, out);
@@ -154,16 +158,23 @@ class Forgetter {
   }
 
   Status ErasePart(int64_t id) {
+    PartKey key{};
     Rewritten rewritten;
     {
-      Statement row = connection_.Use("SELECT family, bytes FROM part WHERE id = ?", id);
+      Statement row = connection_.Use(
+          "SELECT subject, minute, source, family, bytes, checksum FROM part WHERE id = ?", id);
       if (const Result<bool> found = row.Next(); !found.ok()) return found.error();
-      rewritten = Rewrite(row.Bytes(1), static_cast<profile::Family>(row.Int(0)), field_);
+      key = {row.Int(0), row.Int(1), static_cast<bucket::Source>(row.Int(2)),
+             static_cast<profile::Family>(row.Int(3))};
+      bucket::SubjectSummary summary;
+      const Status read = DecodePart(key, row, 4, 5, summary);
+      rewritten = Rewrite(read, std::move(summary), key.family, field_);
     }
     if (!rewritten.changed) return {};
     if (rewritten.bytes.empty()) return Drop("DELETE FROM part WHERE id = ?", id);
     ++rows_;
-    return connection_.Run("UPDATE part SET bytes = ?2 WHERE id = ?1", id, Blob{rewritten.bytes});
+    return connection_.Run("UPDATE part SET bytes = ?2, checksum = ?3 WHERE id = ?1", id,
+                           Blob{rewritten.bytes}, PartChecksum(key, rewritten.bytes));
   }
 
   Status EraseChunk(int64_t id) {
@@ -172,10 +183,14 @@ class Forgetter {
     {
       Statement row = connection_.Use("SELECT family, bytes FROM chunk WHERE id = ?", id);
       if (const Result<bool> found = row.Next(); !found.ok()) return found.error();
+      const auto family = static_cast<profile::Family>(row.Int(0));
       const Result<std::span<const ChunkEntry>> entries = codec_.Unpack(row.Bytes(1));
-      if (!entries.ok()) return {};
-      for (const ChunkEntry& entry : *entries) {
-        Rewritten rewritten = Rewrite(entry.bytes, static_cast<profile::Family>(row.Int(0)), field_);
+      changed = !entries.ok();
+      for (const ChunkEntry& entry : entries.ok() ? *entries : std::span<const ChunkEntry>()) {
+        bucket::SubjectSummary summary;
+        ByteReader in(entry.bytes);
+        bucket::DecodeSubject(in, family, summary);
+        Rewritten rewritten = Rewrite(in.Finish("a chunk's entry"), std::move(summary), family, field_);
         changed = changed || rewritten.changed;
         if (!rewritten.changed) rewritten.bytes = entry.bytes;
         if (!rewritten.bytes.empty()) kept.emplace_back(entry.index, std::move(rewritten.bytes));
@@ -191,19 +206,22 @@ class Forgetter {
   }
 
   Status EraseBatch(int64_t id) {
+    bool changed = true;
     std::string bytes;
     {
       Statement row = connection_.Use("SELECT bytes FROM batch_log WHERE id = ?", id);
       if (const Result<bool> found = row.Next(); !found.ok()) return found.error();
       Result<bucket::Batch> batch = bucket::DecodeBatch(row.Bytes(0));
-      if (!batch.ok()) return {};
-      bool changed = false;
-      for (auto& [minute, bucket] : batch->buckets) {
-        for (auto& [name, summary] : bucket) changed = EraseField(summary, field_) || changed;
+      if (batch.ok()) {
+        changed = false;
+        for (auto& [minute, bucket] : batch->buckets) {
+          for (auto& [name, summary] : bucket) changed = EraseField(summary, field_) || changed;
+        }
+        if (changed) bytes = bucket::EncodeBatch(*batch);
       }
-      if (changed) bytes = bucket::EncodeBatch(*batch);
     }
-    if (bytes.empty()) return {};
+    if (!changed) return {};
+    if (bytes.empty()) return Drop("DELETE FROM batch_log WHERE id = ?", id);
     ++rows_;
     return connection_.Run("UPDATE batch_log SET bytes = ?2 WHERE id = ?1", id, Blob{bytes});
   }
@@ -219,9 +237,15 @@ class Forgetter {
 }  // namespace
 
 bool EraseField(bucket::SubjectSummary& summary, const std::string& field) {
-  if (!summary.body) return false;
-  return std::erase_if(summary.body->fields, [&](const auto& entry) { return IsBelow(entry.first, field); }) >
-         0;
+  const auto is_of_it = [&](const auto& violation) {
+    const std::string& location = violation.first.field;
+    return IsBelow(location, LocationOf("body", field)) || IsBelow(location, LocationOf("response", field)) ||
+           (summary.body && IsBelow(location, field));
+  };
+  const size_t violations = std::erase_if(summary.violations, is_of_it);
+  if (!summary.body) return violations > 0;
+  const auto is_below = [&](const auto& entry) { return IsBelow(entry.first, field); };
+  return std::erase_if(summary.body->fields, is_below) + violations > 0;
 }
 
 Result<Forgotten> ForgetRows(Connection& connection, const ForgetRequest& request, const RunStep& run) {

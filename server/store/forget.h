@@ -19,7 +19,8 @@ struct ForgetRequest {
   std::optional<std::string> field;
 };
 
-// Takes a path and what lies below it out of a summary; true when there was something of it.
+// Takes a path and what lies below it out of a summary, with what validation said of it; true when there was
+// something of it.
 bool EraseField(bucket::SubjectSummary& summary, const std::string& field);
 
 // Runs one step in a transaction, its own or one around all of them. A step takes as long as one subject of

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "server/store/batch_rules.h"
+#include "server/store/part.h"
 #include "server/store/steps.h"
 
 namespace fieldmark::store {
@@ -23,12 +24,11 @@ int64_t WantedFamilies(const Query& query) {
   return bits;
 }
 
-// False, with `into` as it was, when the bytes are damaged.
-bool DecodeAt(Minute at, std::string_view bytes, profile::Family family, Timeline& into) {
+// Lets `decode` add a summary to what is there. False when it says that it is damaged.
+template <class Decode>
+bool AddAt(Minute at, Timeline& into, const Decode& decode) {
   const auto [entry, is_new] = into.try_emplace(at);
-  ByteReader in(bytes);
-  bucket::DecodeSubject(in, family, entry->second);
-  const bool whole = in.ok() && in.done();
+  const bool whole = decode(entry->second).ok();
   if (!whole && is_new) into.erase(entry);
   return whole;
 }
@@ -154,22 +154,29 @@ bool Reader::AddChunk(Minute start, profile::Family family, std::string_view pac
   for (const ChunkEntry& entry : *entries) {
     const Minute at = start + entry.index * MinutesOf(query.step);
     if (at < query.from || at >= query.to) continue;
-    whole = DecodeAt(at, entry.bytes, family, into) && whole;
+    const auto decode = [&](bucket::SubjectSummary& summary) {
+      ByteReader in(entry.bytes);
+      bucket::DecodeSubject(in, family, summary);
+      return in.Finish("a chunk's entry");
+    };
+    whole = AddAt(at, into, decode) && whole;
   }
   return whole;
 }
 
 Status Reader::AddParts(int64_t subject, const Query& query, Timeline& into) {
   Statement rows = connection_->Use(
-      "SELECT minute, family, bytes FROM part"
+      "SELECT minute, source, family, bytes, checksum FROM part"
       " WHERE subject = ? AND minute BETWEEN ? AND ? AND source BETWEEN ? AND ? AND (1 << family) & ?",
       subject, query.from, query.to - 1, FirstSource(query), LastSource(query), WantedFamilies(query));
   while (true) {
     const Result<bool> row = rows.Next();
     if (!row.ok()) return row.error();
     if (!*row) return {};
-    const auto family = static_cast<profile::Family>(rows.Int(1));
-    DecodeAt(StartOf(rows.Int(0), query.step), rows.Bytes(2), family, into);
+    const PartKey key{subject, rows.Int(0), static_cast<bucket::Source>(rows.Int(1)),
+                      static_cast<profile::Family>(rows.Int(2))};
+    AddAt(StartOf(key.minute, query.step), into,
+          [&](bucket::SubjectSummary& summary) { return DecodePart(key, rows, 3, 4, summary); });
   }
 }
 

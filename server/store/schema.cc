@@ -103,11 +103,15 @@ Status Create(Connection& connection) {
   return connection.RunScript(script.c_str());
 }
 
+// What version 4 added. None for parts that are there already.
+constexpr const char* kAddChecksum = "ALTER TABLE part ADD COLUMN checksum INTEGER;";
+
 // The other tables are the same in all versions; what is written into them from now on, version 1 cannot
 // read. By way of the write-ahead log, as everything else.
 Status BecomeNewest(Connection& connection) {
   const std::string script = std::string("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;") + kCreateChange +
-                             "PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; COMMIT;";
+                             kAddChecksum + "PRAGMA user_version = " + std::to_string(kSchemaVersion) +
+                             "; COMMIT;";
   return connection.RunScript(script.c_str());
 }
 

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "server/store/sample_batches.h"
+#include "server/store/schema.h"
 #include "server/store/steps.h"
 #include "server/store/temporary_folder.h"
 
@@ -231,16 +232,8 @@ TEST(SqliteStoreTest, AFileOfANewerReleaseIsRefused) {
   EXPECT_EQ(error.code, ErrorCode::kFailedPrecondition);
   EXPECT_THAT(error.message, HasSubstr("newer release"));
   EXPECT_THAT(error.message, HasSubstr("999"));
-  Execute(FileIn(folder), "PRAGMA user_version = 1");
+  Execute(FileIn(folder), ("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
   EXPECT_EQ(Documents(*MustOpen(folder.path())), 1000u);
-}
-
-TEST(SqliteStoreTest, AFileOfAnEarlierReleaseIsOpenedAndIsThenOfThisOne) {
-  TemporaryFolder folder;
-  Fill(folder.path());
-  Execute(FileIn(folder), "PRAGMA user_version = 1");
-  EXPECT_EQ(Documents(*MustOpen(folder.path())), 1000u);
-  EXPECT_EQ(NumberFrom(FileIn(folder), "PRAGMA user_version"), 3);
 }
 
 TEST(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefused) {
@@ -271,6 +264,53 @@ TEST(SqliteStoreTest, ADamagedRowIsSetAsideAndTheRestGoesOn) {
   CompactAll(*store, kNoon + 1001);
   EXPECT_EQ(Documents(*store), 985u) << "the other steps are whole";
   EXPECT_EQ(NumberFrom(FileIn(folder), "SELECT count(*) FROM aside"), 3);
+}
+
+// Into the row of the oldest part of counts, that of ten documents at kNoon + 60.
+void WriteIntoPart(const std::string& path, const std::string& bytes) {
+  const auto connection = *Connection::Open(path, Connection::Mode::kReadWrite);
+  ASSERT_TRUE(connection
+                  ->Run("UPDATE part SET bytes = ? WHERE id = (SELECT min(id) FROM part WHERE family = 0)",
+                        Blob{bytes})
+                  .ok());
+}
+
+TEST(SqliteStoreTest, AFlippedByteInAPartIsNeverCounted) {
+  TemporaryFolder folder;
+  Fill(folder.path());
+  const std::string path = FileIn(folder);
+  std::string bytes;
+  {
+    const auto connection = *Connection::Open(path, Connection::Mode::kReadOnly);
+    Statement row = connection->Use("SELECT bytes FROM part WHERE family = 0 ORDER BY id LIMIT 1");
+    ASSERT_TRUE(*row.Next());
+    bytes = row.Bytes(0);
+  }
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
+  for (size_t at = 0; at < bytes.size(); ++at) {
+    SCOPED_TRACE(at);
+    std::string flipped = bytes;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
+    WriteIntoPart(path, flipped);
+    EXPECT_EQ(Documents(*store), 990u);
+  }
+  // Batches for the very minute are merged with what is there, but for that.
+  MustAppend(*store, SampleBatches::Counted(kOrders, 1, 101, kNoon + 60, 7));
+  EXPECT_FALSE(store->Compact((kNoon + 92) * kMsPerMinute).ok());
+  CompactAll(*store, kNoon + 92);
+  EXPECT_EQ(Documents(*store), 997u);
+  EXPECT_EQ(store->condition().damaged_rows, 1);
+  EXPECT_EQ(NumberFrom(path,
+                       "SELECT count(*) FROM aside WHERE origin = 'part' AND row LIKE '%minute 29500620'"
+                       " AND reason LIKE '%not those that were written'"),
+            1);
+
+  // A row that stands in another's place, too.
+  Execute(path,
+          "UPDATE part SET minute = minute - 80 WHERE id = (SELECT max(id) FROM part WHERE family = 0)");
+  EXPECT_LT(Documents(*store), 997u);
+  EXPECT_FALSE(store->Compact((kNoon + 1000) * kMsPerMinute).ok());
+  EXPECT_EQ(store->condition().damaged_rows, 2);
 }
 
 TEST(SqliteStoreTest, ReadsLeaveOutDamagedRowsAndCountThem) {
