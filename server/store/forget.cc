@@ -129,7 +129,11 @@ class Forgetter {
     FM_RETURN_IF_ERROR(Drop("DELETE FROM batch_log WHERE stream = ?", stream));
     FM_RETURN_IF_ERROR(DropAsideOfLog(stream));
     FM_RETURN_IF_ERROR(connection_.Run("DELETE FROM subject WHERE stream = ?", stream));
-    FM_RETURN_IF_ERROR(connection_.Run("DELETE FROM instance WHERE stream = ?", stream));
+    // What was applied once stays a duplicate: a worker that has no answer yet sends it again.
+    FM_RETURN_IF_ERROR(
+        connection_.Run("UPDATE instance SET stream = 0, host = '', pid = 0, started_unix_ms = 0, sdk = ''"
+                        " WHERE stream = ?",
+                        stream));
     return connection_.Run("DELETE FROM stream WHERE id = ?", stream);
   }
 

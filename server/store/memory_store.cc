@@ -157,7 +157,9 @@ Result<Forgotten> MemoryStore::Forget(const std::string& service,
   }
   if (field) return forgotten;
   std::erase_if(streams_, [&](const auto& entry) { return asked(entry.first); });
-  std::erase_if(instances_, [&](const auto& entry) { return asked(entry.second.stream); });
+  for (auto& [id, instance] : instances_) {
+    if (asked(instance.stream)) instance.stream = {};
+  }
   std::erase_if(changes_, [&](const auto& entry) { return asked(entry.second); });
   std::erase_if(keys_, [&](const auto& entry) {
     return entry.first.second == service && (!environment || entry.first.first == *environment);

@@ -422,6 +422,37 @@ TEST_P(StoreTest, ForgetsAServiceWhileItRuns) {
   EXPECT_EQ(DocumentsIn(HourAround(kNoon)), 5u);
 }
 
+TEST_P(StoreTest, WhatWasAppliedStaysADuplicateAfterForgetting) {
+  const Batch batch = SampleBatches::Counted(kOrders, 1, 3, kNoon, 7);
+  MustAppend(batch);
+  ASSERT_TRUE(store_->Forget("orders", std::nullopt, std::nullopt).ok());
+  // Its worker has no answer yet.
+  EXPECT_EQ(MustAppend(batch), Append::kDuplicate);
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 1, 2, kNoon, 7)), Append::kDuplicate);
+  EXPECT_TRUE(store_->Streams()->empty());
+  EXPECT_EQ(MustAppend(SampleBatches::Counted(kOrders, 1, 4, kNoon, 5)), Append::kApplied);
+  EXPECT_EQ(DocumentsIn(HourAround(kNoon)), 5u);
+  EXPECT_EQ(store_->Streams()->at(0).instances, 1u);
+}
+
+TEST_P(StoreTest, ForgetsWhatValidationSaidOfAField) {
+  Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 7);
+  bucket::Violations& of_route = batch.buckets[kNoon]["POST /orders"].violations;
+  bucket::Violations& of_body = batch.buckets[kNoon]["POST /orders request"].violations;
+  for (const char* location : {"body.customer", "body.customer.phone", "body.customer[].phone", "body.customers",
+                               "response.customer.phone", "query.customer", "customer"})
+    of_route[{location, "missing"}].count = 1;
+  for (const char* path : {"customer", "customer.phone", "customers"}) of_body[{path, "enum"}].count = 1;
+  MustAppend(batch);
+  CompactAll((kNoon + 600) * kMsPerMinute);
+  ASSERT_TRUE(store_->Forget("orders", std::nullopt, "customer").ok());
+  std::vector<std::string> left;
+  for (const Slice& slice : MustRead(HourAround(kNoon))) {
+    for (const auto& [name, violation] : slice.summary.violations) left.push_back(name.field);
+  }
+  EXPECT_EQ(left, (std::vector<std::string>{"body.customers", "customer", "query.customer", "customers"}));
+}
+
 TEST_P(StoreTest, ForgetsAFieldWithWhatLiesBelowIt) {
   Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 7);
   auto& fields = batch.buckets[kNoon]["POST /orders request"].body->fields;
