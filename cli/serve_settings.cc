@@ -192,7 +192,7 @@ const std::vector<ServeSetting>& AllServeSettings() {
        },
        [](const ServeSettings& from) { return std::to_string(from.keep_days); }},
       {"database_gib_max",
-       "How large the database may grow, in GiB; beyond, batches are refused for the time",
+       "How large the database may grow, in GiB; near it, the oldest history is forgotten early",
        [](const Written& written, ServeSettings& into) {
          return ReadInteger(written, 1, 16'384, into.database_gib_max);
        },

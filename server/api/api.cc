@@ -29,6 +29,8 @@ namespace json = boost::json;
 constexpr std::string_view kClockHeader = "Fieldmark-Clock";
 constexpr size_t kHelloBytesMax = 4096;
 constexpr size_t kChangeBytesMax = 16u << 10;
+// For so long after the last of it went: at the limit some goes every hour.
+constexpr int64_t kForgottenEarlyToldMs = 24LL * 3600 * 1000;
 
 Response Json(const json::object& object, int status = 200) {
   return {status, "application/json", json::serialize(object), {{"Cache-Control", "no-store"}}};
@@ -541,7 +543,13 @@ json::array Api::Notices() const {
     notices.emplace_back(
         "Folding is more than five minutes behind. Workers keep what they count and send it later.");
   }
-  const int64_t damaged = store_.condition().damaged_rows;
+  const store::Condition condition = store_.condition();
+  if (condition.forgotten_early_unix_ms > clock_() - kForgottenEarlyToldMs) {
+    notices.emplace_back(
+        "The database is at its limit of size: the oldest history is forgotten before its time. Raise "
+        "database_gib_max, or shorten keep_days.");
+  }
+  const int64_t damaged = condition.damaged_rows;
   if (damaged > 0) {
     notices.emplace_back(std::to_string(damaged) + (damaged == 1 ? " stored row is" : " stored rows are") +
                          " damaged and left out of what is shown. Check the server's disk.");

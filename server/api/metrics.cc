@@ -68,6 +68,9 @@ void AddOwnHealth(const OwnHealth& health, Text& text) {
            health.fold_lag_s);
   text.One("fieldmark_damaged_rows", "gauge", "Stored rows that cannot be read and are left out.",
            health.store.damaged_rows);
+  text.One("fieldmark_chunks_forgotten_early_total", "counter",
+           "Gone before their time, so that the database stays within its limit.",
+           health.store.forgotten_early);
   text.One("fieldmark_data_folder_bytes", "gauge", "On disk.", health.data_folder_bytes);
   text.One("fieldmark_requests_refused_total", "counter", "With a token that is not one of ours.",
            health.gate.refused);

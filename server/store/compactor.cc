@@ -59,6 +59,9 @@ void Compactor::CheckpointBeside() {
 
 Result<bool> Compactor::Round(UnixMs now) {
   set_aside_ = 0;
+  // First: folding may want the room.
+  const Result<bool> more_room = MakeRoom(now);
+  if (!more_room.ok()) return more_room.error();
   const Result<bool> more_log = FoldLog(now);
   if (!more_log.ok()) return more_log;
   const Result<bool> more_parts = FoldParts(MinuteOf(now));
@@ -67,7 +70,7 @@ Result<bool> Compactor::Round(UnixMs now) {
   if (!more_old.ok()) return more_old.error();
   const Result<bool> more_free = ShrinkFile();
   if (!more_free.ok()) return more_free.error();
-  if (set_aside_ == 0) return *more_log || *more_parts || *more_old || *more_free;
+  if (set_aside_ == 0) return *more_log || *more_parts || *more_old || *more_room || *more_free;
   return Error{ErrorCode::kDataLoss,
                writer_.path() + ": " + std::to_string(set_aside_) +
                    " damaged rows were set aside in its table \"aside\"; check the disk and keep "
@@ -344,6 +347,58 @@ Result<bool> Compactor::DropOldChunks(UnixMs now) {
   }
   FM_RETURN_IF_ERROR(transaction->Commit());
   return left < limits_.deleted_max;
+}
+
+Result<bool> Compactor::MakeRoom(UnixMs now) {
+  const std::lock_guard lock(writer_mutex_);
+  const Result<bool> near_limit = NearLimit();
+  if (!near_limit.ok() || !*near_limit) return near_limit;
+  Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.error();
+  const Result<Minute> newest = NewestTrusted(now);
+  if (!newest.ok()) return newest.error();
+  const Result<std::optional<Oldest>> oldest = FindOldest(*newest);
+  if (!oldest.ok()) return oldest.error();
+  if (!*oldest) return false;
+  FM_RETURN_IF_ERROR(
+      writer_.Run("DELETE FROM chunk WHERE id IN"
+                  " (SELECT id FROM chunk WHERE step = ? AND family = ? AND start_minute = ? LIMIT ?)",
+                  static_cast<int64_t>((*oldest)->step), static_cast<int64_t>((*oldest)->family),
+                  (*oldest)->start, limits_.deleted_max));
+  const int64_t deleted = writer_.changes();
+  FM_RETURN_IF_ERROR(transaction->Commit());
+  forgotten_early_ += deleted;
+  forgotten_early_unix_ms_ = now;
+  return true;
+}
+
+Result<bool> Compactor::NearLimit() {
+  const Result<int64_t> most = writer_.Number("PRAGMA max_page_count");
+  if (!most.ok()) return most.error();
+  const Result<int64_t> pages = writer_.Number("PRAGMA page_count");
+  if (!pages.ok()) return pages.error();
+  const Result<int64_t> free = writer_.Number("PRAGMA freelist_count");
+  if (!free.ok()) return free.error();
+  return *pages - *free > *most - *most / kRoomShare;
+}
+
+Result<std::optional<Compactor::Oldest>> Compactor::FindOldest(Minute newest) {
+  std::optional<Oldest> oldest;
+  double greatest_age = 0;
+  for (const Step step : kAllSteps) {
+    for (const profile::Family family : kAllFamilies) {
+      Statement row = writer_.Use("SELECT min(start_minute) FROM chunk WHERE step = ? AND family = ?",
+                                  static_cast<int64_t>(step), static_cast<int64_t>(family));
+      const Result<bool> found = row.Next();
+      if (!found.ok()) return found.error();
+      if (!*found || row.IsNull(0)) continue;
+      const double age = retention_.Age(family, step, row.Int(0), newest);
+      if (age < greatest_age || age <= 0) continue;
+      greatest_age = age;
+      oldest = {step, family, row.Int(0)};
+    }
+  }
+  return oldest;
 }
 
 // Free pages are used again, so few are no loss; beyond that they go back to the disk.

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,8 @@ class Compactor {
   // Of the log, since the beginning; may be asked for during a round.
   int64_t folded_bytes() const { return folded_bytes_; }
   int64_t rows_set_aside() const { return rows_set_aside_; }  // since the beginning
+  int64_t forgotten_early() const { return forgotten_early_; }
+  UnixMs forgotten_early_unix_ms() const { return forgotten_early_unix_ms_; }
 
  private:
   // Rows of one table that a fold took in.
@@ -71,6 +74,15 @@ class Compactor {
   Status SetAside(const DamagedRow& row);
   Result<bool> DropOld(UnixMs now);
   Result<bool> DropOldChunks(UnixMs now);
+  Result<bool> MakeRoom(UnixMs now);
+  Result<bool> NearLimit();
+  // Chunks of one step and family that begin together; none when nothing is over.
+  struct Oldest {
+    Step step;
+    profile::Family family;
+    Minute start;
+  };
+  Result<std::optional<Oldest>> FindOldest(Minute newest);
   Result<bool> ShrinkFile();
   Result<std::vector<int64_t>> UnusedSubjects();
   Status DropUnused(const std::vector<int64_t>& subjects, UnixMs forgotten_before);
@@ -89,6 +101,8 @@ class Compactor {
   size_t set_aside_ = 0;    // in this round
   std::atomic<int64_t> rows_set_aside_ = 0;
   std::atomic<int64_t> folded_bytes_ = 0;
+  std::atomic<int64_t> forgotten_early_ = 0;
+  std::atomic<UnixMs> forgotten_early_unix_ms_ = 0;
 };
 
 }  // namespace fieldmark::store

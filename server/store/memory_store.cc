@@ -7,12 +7,16 @@
 #include "server/store/change_table.h"
 #include "server/store/forget.h"
 #include "server/store/random_key.h"
+#include "server/store/retention.h"
 #include "server/store/timelines.h"
 
 namespace fieldmark::store {
 Result<Append> MemoryStore::AppendBatch(const bucket::Batch& batch, std::string_view, UnixMs received) {
   FM_RETURN_IF_ERROR(CheckBatch(batch));
   const std::lock_guard lock(mutex_);
+  if (bytes_max_ != kNoLimit && Bytes() >= bytes_max_)
+    return Error{ErrorCode::kUnavailable,
+                 "appending a batch: the store is at its limit; send it again later"};
   InstanceState& instance = instances_[batch.header.instance];
   if (batch.header.sequence <= instance.last_sequence) return Append::kDuplicate;
   instance = {batch.header.stream, batch.header.sequence, received};
@@ -167,6 +171,39 @@ Result<Forgotten> MemoryStore::Forget(const std::string& service,
   return forgotten;
 }
 
-Result<bool> MemoryStore::Compact(UnixMs) { return false; }
+size_t MemoryStore::Bytes() const {
+  size_t bytes = 0;
+  for (const auto& [key, stream] : streams_) {
+    for (const auto& [source, buckets] : stream.buckets) {
+      for (const auto& [minute, bucket] : buckets) {
+        for (const auto& [name, summary] : bucket) bytes += bucket::MemoryBytes(summary);
+      }
+    }
+  }
+  return bytes;
+}
+
+// The oldest minute of all.
+Result<bool> MemoryStore::Compact(UnixMs now) {
+  const std::lock_guard lock(mutex_);
+  if (bytes_max_ == kNoLimit || Bytes() <= bytes_max_ - bytes_max_ / kRoomShare) return false;
+  bucket::Buckets* oldest = nullptr;
+  for (auto& [key, stream] : streams_) {
+    for (auto& [source, buckets] : stream.buckets) {
+      if (buckets.empty() || buckets.begin()->first >= MinuteOf(now)) continue;
+      if (oldest == nullptr || buckets.begin()->first < oldest->begin()->first) oldest = &buckets;
+    }
+  }
+  if (oldest == nullptr) return false;
+  oldest->erase(oldest->begin());
+  ++condition_.forgotten_early;
+  condition_.forgotten_early_unix_ms = now;
+  return true;
+}
+
+Condition MemoryStore::condition() {
+  const std::lock_guard lock(mutex_);
+  return condition_;
+}
 
 }  // namespace fieldmark::store

@@ -14,6 +14,11 @@ namespace fieldmark::store {
 
 class MemoryStore : public Store {
  public:
+  static constexpr size_t kNoLimit = SIZE_MAX;
+  // Of summaries in memory, about. Above it appends fail with kUnavailable, and Compact forgets to stay
+  // below.
+  explicit MemoryStore(size_t bytes_max = kNoLimit) : bytes_max_(bytes_max) {}
+
   Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) override;
   Result<std::vector<StreamInfo>> Streams() override;
   Result<std::vector<Slice>> Read(const Query& query) override;
@@ -24,9 +29,9 @@ class MemoryStore : public Store {
   Result<int64_t> SaveChange(const AnnouncedChange& change) override;
   Result<Forgotten> Forget(const std::string& service, const std::optional<std::string>& environment,
                            const std::optional<std::string>& field) override;
-  // Nothing to fold and nothing that goes by itself.
+  // Nothing to fold, and nothing that is too old.
   Result<bool> Compact(UnixMs now) override;
-  Condition condition() override { return {}; }
+  Condition condition() override;
 
  private:
   struct InstanceState {
@@ -43,13 +48,16 @@ class MemoryStore : public Store {
 
   void Count(StreamState& stream, const bucket::Batch& batch, UnixMs received);
   uint64_t InstancesOf(const StreamInfo& info) const;
+  size_t Bytes() const;
 
+  const size_t bytes_max_;
   std::mutex mutex_;
   std::map<bucket::Stream, StreamState> streams_;
   std::map<bucket::Instance, InstanceState> instances_;
   std::map<std::pair<std::string, std::string>, HashKey> keys_;
   std::map<int64_t, AnnouncedChange> changes_;
   int64_t last_change_id_ = 0;
+  Condition condition_;
 };
 
 }  // namespace fieldmark::store

@@ -8,6 +8,9 @@
 
 namespace fieldmark::store {
 
+// Of the limit of size: with less left than so much of it, what is oldest goes before its time.
+inline constexpr int64_t kRoomShare = 16;
+
 struct Retention {
   using BySteps = std::array<Minute, kAllSteps.size()>;  // by Step; none shorter than the one before
 
@@ -27,6 +30,12 @@ struct Retention {
   // Chunks go as a whole: one is kept until its last minute is too old.
   bool Keeps(profile::Family family, Step step, Minute chunk_start, Minute now) const {
     return chunk_start + ChunkMinutesOf(step) > now - Kept(family, step);
+  }
+  // How far a chunk is on its way to being too old: 0 when its last minute is over, 1 at its end. By it the
+  // oldest of several steps and families is found: at the limit of size all are kept for the same share.
+  double Age(profile::Family family, Step step, Minute chunk_start, Minute now) const {
+    return static_cast<double>(now - chunk_start - ChunkMinutesOf(step)) /
+           static_cast<double>(Kept(family, step));
   }
 };
 

@@ -283,7 +283,8 @@ void SqliteStore::Note(const std::vector<int64_t>& damaged_chunks) {
 Condition SqliteStore::condition() {
   const std::lock_guard lock(damaged_chunks_mutex_);
   return {log_bytes(), oldest_received_,
-          rows_aside_found_ + compactor_.rows_set_aside() + static_cast<int64_t>(damaged_chunks_.size())};
+          rows_aside_found_ + compactor_.rows_set_aside() + static_cast<int64_t>(damaged_chunks_.size()),
+          compactor_.forgotten_early(), compactor_.forgotten_early_unix_ms()};
 }
 
 Result<std::vector<std::string>> SqliteStore::Subjects(const std::vector<bucket::Stream>& streams) {

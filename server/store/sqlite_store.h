@@ -22,7 +22,8 @@ namespace fieldmark::store {
 struct SqliteSettings {
   Retention retention;
   RoundLimits round;
-  // Of fieldmark.db. Above it appends fail with kUnavailable until retention or a higher limit makes room.
+  // Of fieldmark.db. Below it already, Compact forgets what is oldest for its step and family; where that is
+  // not enough, appends fail with kUnavailable.
   int64_t database_bytes_max = int64_t{64} << 30;
   // Of its disk, for folding and for whoever else is there: with less, and no free pages in the file in its
   // place, appends fail with kUnavailable until there is more.

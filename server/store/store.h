@@ -54,6 +54,10 @@ struct Condition {
   int64_t log_bytes = 0;               // of batches not yet folded
   UnixMs oldest_received_unix_ms = 0;  // when the oldest of them came; 0: there is none
   int64_t damaged_rows = 0;            // set aside, or left out of what was read
+  // Since it was opened, so that it stays within its limit of size: what went before its time, in chunks, and
+  // when the last of it did.
+  int64_t forgotten_early = 0;
+  UnixMs forgotten_early_unix_ms = 0;
 };
 
 // What forgetting took.
@@ -92,6 +96,8 @@ class Store {
                                    const std::optional<std::string>& field) = 0;
 
   // One bounded round of folding and retention; true when there is more to do. Called by the clock in watch/.
+  // With less than a sixteenth of its limit of size left it also forgets, the oldest first; appends fail with
+  // kUnavailable when they come to the limit all the same.
   virtual Result<bool> Compact(UnixMs now) = 0;
 
   virtual Condition condition() = 0;

@@ -35,9 +35,12 @@ SqliteSettings KeepingEverything() {
   return settings;
 }
 
+constexpr int64_t kSmall = 2 << 20;
+
 struct Kind {
   const char* name;
   std::function<std::unique_ptr<Store>(const std::string& folder)> make;
+  std::function<std::unique_ptr<Store>(const std::string& folder)> make_small;  // of kSmall bytes at the most
 };
 
 class StoreTest : public testing::TestWithParam<Kind> {
@@ -439,8 +442,8 @@ TEST_P(StoreTest, ForgetsWhatValidationSaidOfAField) {
   Batch batch = SampleBatches::Counted(kOrders, 1, 1, kNoon, 7);
   bucket::Violations& of_route = batch.buckets[kNoon]["POST /orders"].violations;
   bucket::Violations& of_body = batch.buckets[kNoon]["POST /orders request"].violations;
-  for (const char* location : {"body.customer", "body.customer.phone", "body.customer[].phone", "body.customers",
-                               "response.customer.phone", "query.customer", "customer"})
+  for (const char* location : {"body.customer", "body.customer.phone", "body.customer[].phone",
+                               "body.customers", "response.customer.phone", "query.customer", "customer"})
     of_route[{location, "missing"}].count = 1;
   for (const char* path : {"customer", "customer.phone", "customers"}) of_body[{path, "enum"}].count = 1;
   MustAppend(batch);
@@ -451,6 +454,61 @@ TEST_P(StoreTest, ForgetsWhatValidationSaidOfAField) {
     for (const auto& [name, violation] : slice.summary.violations) left.push_back(name.field);
   }
   EXPECT_EQ(left, (std::vector<std::string>{"body.customers", "customer", "query.customer", "customers"}));
+}
+
+// A batch of an hour's first minute, about 40 kB large in memory.
+Batch LargeBatch(SampleBatches& samples, uint64_t sequence, Minute minute) {
+  Batch batch = SampleBatches::Counted(kOrders, 1, sequence, minute, 1);
+  batch.header.hash_key_id = 77;
+  for (int i = 0; i < 4; ++i) {
+    bucket::SubjectSummary& body = batch.buckets[minute]["body " + std::to_string(i)];
+    body = samples.Bodies(30);
+    body.body->documents = 0;
+  }
+  return batch;
+}
+
+TEST_P(StoreTest, NearItsLimitItForgetsTheOldestFirstAndGoesOn) {
+  TemporaryFolder folder;
+  store_ = GetParam().make_small(folder.path());
+  SampleBatches samples(3);
+  Minute minute = kNoon - 60;
+  uint64_t sequence = 0;
+  for (int more = 30; more > 0 && sequence<5'000; more -= store_->condition().forgotten_early> 0) {
+    minute += 60;
+    MustAppend(LargeBatch(samples, ++sequence, minute), minute * kMsPerMinute);
+    CompactAll((minute + 63) * kMsPerMinute);
+  }
+  EXPECT_GT(store_->condition().forgotten_early_unix_ms, minute * kMsPerMinute)
+      << "in the last round as well";
+  Query query = HourAround(kNoon);
+  query.to = minute + 60;
+  query.subjects = {"POST /orders request"};
+  const std::vector<Slice> kept = MustRead(query);
+  ASSERT_GT(kept.size(), 1u);
+  EXPECT_GT(kept.front().start, kNoon) << "the oldest is gone";
+  EXPECT_EQ(kept.back().start, minute);
+  EXPECT_EQ(kept.back().start - kept.front().start, static_cast<Minute>(kept.size() - 1) * 60)
+      << "and no other";
+}
+
+TEST_P(StoreTest, AtItsLimitItRefusesWhenNothingIsLeftToForget) {
+  TemporaryFolder folder;
+  store_ = GetParam().make_small(folder.path());
+  SampleBatches samples(3);
+  Result<Append> appended = Append::kApplied;
+  uint64_t sequence = 0;
+  for (; appended.ok() && sequence < 5'000; ++sequence) {
+    Batch batch = LargeBatch(samples, sequence + 1, kNoon);
+    batch.buckets[kNoon]["body of " + std::to_string(sequence)] = samples.Bodies(30);
+    appended = store_->AppendBatch(batch, bucket::EncodeBatch(batch), kNoon * kMsPerMinute);
+    if (const Result<bool> more = store_->Compact(kNoon * kMsPerMinute); !more.ok()) {
+      EXPECT_EQ(more.error().code, ErrorCode::kUnavailable) << more.error().message;
+    }
+  }
+  ASSERT_FALSE(appended.ok());
+  EXPECT_EQ(appended.error().code, ErrorCode::kUnavailable) << appended.error().message;
+  EXPECT_EQ(store_->condition().forgotten_early, 0);
 }
 
 TEST_P(StoreTest, ForgetsAFieldWithWhatLiesBelowIt) {
@@ -483,13 +541,19 @@ SqliteSettings InSmallRounds() {
   return settings;
 }
 
+Kind SqliteKind(const char* name, SqliteSettings settings) {
+  SqliteSettings small = settings;
+  small.database_bytes_max = kSmall;
+  return {name, [settings](const std::string& folder) { return MakeSqlite(folder, settings); },
+          [small](const std::string& folder) { return MakeSqlite(folder, small); }};
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Stores, StoreTest,
-    testing::Values(Kind{"Memory", [](const std::string&) { return std::make_unique<MemoryStore>(); }},
-                    Kind{"Sqlite",
-                         [](const std::string& folder) { return MakeSqlite(folder, KeepingEverything()); }},
-                    Kind{"SqliteInSmallRounds",
-                         [](const std::string& folder) { return MakeSqlite(folder, InSmallRounds()); }}),
+    testing::Values(Kind{"Memory", [](const std::string&) { return std::make_unique<MemoryStore>(); },
+                         [](const std::string&) { return std::make_unique<MemoryStore>(kSmall); }},
+                    SqliteKind("Sqlite", KeepingEverything()),
+                    SqliteKind("SqliteInSmallRounds", InSmallRounds())),
     [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace

@@ -15,6 +15,8 @@ constexpr int kNicer = 10;  // a tenth of a core that is wanted by all
 // The allocator keeps what was freed, after a flood nine times what is in use: given back so often.
 constexpr std::chrono::minutes kBetweenTrims{1};
 
+constexpr int64_t kBetweenTellingsMs = 3'600'000;
+
 }  // namespace
 
 Compactor::Compactor(store::Store& store, Clock clock, std::chrono::milliseconds pause)
@@ -44,6 +46,19 @@ Result<bool> Compactor::CompactSafely() {
   }
 }
 
+void Compactor::TellForgottenEarly() {
+  const store::Condition condition = store_.condition();
+  const int64_t more = condition.forgotten_early - forgotten_early_told_;
+  if (more == 0 || condition.forgotten_early_unix_ms < forgotten_early_told_at_ + kBetweenTellingsMs) return;
+  spdlog::warn(
+      "the database is at its limit of size: {} chunks, the oldest for their step, were forgotten before "
+      "their "
+      "time; raise database_gib_max, or shorten keep_days",
+      more);
+  forgotten_early_told_ = condition.forgotten_early;
+  forgotten_early_told_at_ = condition.forgotten_early_unix_ms;
+}
+
 void Compactor::Run() {
   // Of this thread alone: what workers send comes first, as long as folding may be behind. Beyond, they are
   // told to wait, and it has the core for itself.
@@ -57,6 +72,7 @@ void Compactor::Run() {
     if (found != told && !found.empty()) spdlog::error("{}", found);
     if (found.empty() && !told.empty()) spdlog::info("batches are folded again");
     told = found;
+    TellForgottenEarly();
     const bool at_once = more.ok() && *more;
     if (const auto now = std::chrono::steady_clock::now(); !at_once && now - trimmed >= kBetweenTrims) {
       ::malloc_trim(0);

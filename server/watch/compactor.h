@@ -21,6 +21,7 @@ class Compactor {
   void Run();
   Result<bool> CompactSafely();
   bool PauseOrClose(std::chrono::milliseconds pause);
+  void TellForgottenEarly();
 
   store::Store& store_;
   const Clock clock_;
@@ -28,6 +29,8 @@ class Compactor {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool closing_ = false;
+  int64_t forgotten_early_told_ = 0;
+  UnixMs forgotten_early_told_at_ = 0;
   std::thread thread_;
 };
 
