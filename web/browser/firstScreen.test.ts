@@ -142,6 +142,8 @@ test("the keyboard reaches the brand, the findings and the ranges, and Enter cha
   await page.keyboard.press("Tab");
   expect(await focused()).toContain("Fieldmark");
   await page.keyboard.press("Tab");
+  expect(await focused()).toContain("Changes");
+  await page.keyboard.press("Tab");
   expect(await focused()).toContain("customer.phone null");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowDown");
@@ -266,3 +268,26 @@ test("page_check tells seen from not seen and from not run", async () => {
   expect(missing.code).toBe(1);
   expect((await run()).code).toBe(2);
 });
+
+for (const [name, viewport] of [
+  ["desktop", { width: 1280, height: 720 }],
+  ["phone", { width: 390, height: 844 }],
+] as const) {
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`the list of changes fits a ${name}, ${colorScheme}`, async () => {
+      await open("/s/orders/production", { viewport, colorScheme });
+      await page.getByRole("link", { name: "Changes" }).click();
+      await page.getByRole("heading", { name: "Changes" }).waitFor();
+      await page.getByText("Phone numbers from the new form").waitFor();
+      await page.getByRole("button", { name: "What did it do?" }).click();
+      await page.getByText("No change seen").first().waitFor();
+      await page.getByRole("button", { name: "Amend orders.total becomes numeric(12, 2)" }).click();
+      await page.getByLabel("Expected result").waitFor();
+      await shoot(`changes-${name}-${colorScheme}`);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+      await page.getByRole("link", { name: /orders production/ }).click();
+      await page.getByText("customer.phone null", { exact: true }).first().waitFor();
+      expect(errors).toEqual([]);
+    });
+  }
+}

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 
 import { route } from "./models/route";
 import { askSession } from "./models/session";
+import { ChangesPage } from "./pages/ChangesPage";
 import { MissingPage } from "./pages/MessagePage";
 import { ServicePage } from "./pages/ServicePage";
 import { ServicesPage } from "./pages/ServicesPage";
@@ -21,6 +22,8 @@ export function App(): JSX.Element {
       return <ServicesPage />;
     case "service":
       return <ServicePage key={`${at.service}/${at.environment}`} service={at.service} environment={at.environment} />;
+    case "changes":
+      return <ChangesPage key={`${at.service}/${at.environment}`} service={at.service} environment={at.environment} />;
     case "missing":
       return <MissingPage />;
   }

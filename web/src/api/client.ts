@@ -1,5 +1,5 @@
 // Reads the server's HTTP API. Every call ends: with an answer, or with an ApiFailure that says why not.
-import type { SeriesQuery, SeriesReply, ServiceList, Session, Status } from "./types";
+import type { AmendedChange, Change, ChangeList, SeriesQuery, SeriesReply, ServiceList, Session, Status, Verdict } from "./types";
 
 export type FailureKind =
   | "away" // no answer: the network, or nothing listens
@@ -21,11 +21,18 @@ export class ApiFailure extends Error {
 
 // Below the polling period, so that requests do not pile up behind a server that hangs.
 export const TIME_LIMIT_MS = 4000;
+const JUDGED_WITHIN_MS = 30_000;
 
 export interface Api {
   services(abort: AbortSignal): Promise<ServiceList>;
   status(service: string, environment: string, abort: AbortSignal): Promise<Status>;
   series(service: string, environment: string, query: SeriesQuery, abort: AbortSignal): Promise<SeriesReply>;
+  // Newest first.
+  changes(service: string, environment: string, abort: AbortSignal): Promise<Change[]>;
+  // What the newest deployment of a version did.
+  verdict(service: string, environment: string, version: string, abort: AbortSignal): Promise<Verdict>;
+  // What is left out stays as it is.
+  amendChange(service: string, environment: string, id: number, amended: AmendedChange): Promise<void>;
   // Who this browser is to the server.
   session(abort: AbortSignal): Promise<Session>;
   // Opens a session, which the browser keeps in a cookie that no script sees.
@@ -47,16 +54,34 @@ export const httpApi: Api = {
     for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
     return getJson(`${servicePath(service, environment)}/series?${parameters}`, abort);
   },
+  changes,
+  // One that was not asked for before is judged first, which takes its time.
+  verdict: (service, environment, version, abort) =>
+    getJson(`${servicePath(service, environment)}/verdict?${new URLSearchParams({ change: version })}`, abort, JUDGED_WITHIN_MS),
+  amendChange: (service, environment, id, amended) =>
+    send("PATCH", `${servicePath(service, environment)}/changes/${id}`, amended),
   session: (abort) => getJson(SESSION, abort),
-  logIn: (token) => changeSession({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) }),
-  logOut: () => changeSession({ method: "DELETE" }),
+  logIn: (token) => send("POST", SESSION, { token }),
+  logOut: () => send("DELETE", SESSION),
 };
 
-async function changeSession(request: RequestInit): Promise<void> {
-  const response = await fetch(SESSION, { ...request, signal: AbortSignal.timeout(TIME_LIMIT_MS) }).catch(() => {
+async function send(method: string, path: string, body?: unknown): Promise<void> {
+  const json = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(path, { method, ...json, signal: AbortSignal.timeout(TIME_LIMIT_MS) }).catch(() => {
     throw new ApiFailure("away", "nothing answers at the server's address");
   });
-  if (!response.ok) throw await failureOf(response, SESSION);
+  if (!response.ok) throw await failureOf(response, path);
+}
+
+async function changes(service: string, environment: string, abort: AbortSignal): Promise<Change[]> {
+  const path = `${servicePath(service, environment)}/changes?limit=${PAGE_ENTRIES}`;
+  let list = await getJson<ChangeList>(path, abort);
+  const all = [...list.changes];
+  for (let pages = 1; list.next !== null && pages < PAGES_MAX; pages += 1) {
+    list = await getJson<ChangeList>(`${path}&cursor=${list.next}`, abort);
+    all.push(...list.changes);
+  }
+  return all;
 }
 
 // All pages of the list, as one.
@@ -95,8 +120,8 @@ function again<T>(body: unknown, response: Response): T {
 }
 
 // Rejects with an ApiFailure; when `abort` fires, with that signal's reason.
-export async function getJson<T>(path: string, abort: AbortSignal): Promise<T> {
-  const limit = AbortSignal.timeout(TIME_LIMIT_MS);
+export async function getJson<T>(path: string, abort: AbortSignal, withinMs: number = TIME_LIMIT_MS): Promise<T> {
+  const limit = AbortSignal.timeout(withinMs);
   try {
     const before = known.get(path);
     const response = await fetch(path, {
@@ -111,7 +136,7 @@ export async function getJson<T>(path: string, abort: AbortSignal): Promise<T> {
     return body;
   } catch (error) {
     if (error instanceof ApiFailure || abort.aborted) throw error;
-    if (limit.aborted) throw new ApiFailure("slow", `no answer within ${TIME_LIMIT_MS / 1000} s`);
+    if (limit.aborted) throw new ApiFailure("slow", `no answer within ${withinMs / 1000} s`);
     throw new ApiFailure("away", "nothing answers at the server's address");
   }
 }

@@ -5,8 +5,10 @@ type Schemas = components["schemas"];
 
 export type AnswerState = Schemas["AnswerState"];
 export type StateCode = Schemas["StateCode"];
+export type AmendedChange = Schemas["AmendedChange"];
 export type Answer = Schemas["Answer"];
 export type Change = Schemas["Change"];
+export type ChangeList = Schemas["ChangeList"];
 export type Finding = Schemas["Finding"];
 export type Health = Schemas["Health"];
 export type NewError = Schemas["NewError"];

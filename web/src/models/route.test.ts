@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { followAddress, parseRoute, route, servicePath } from "./route";
+import { changesPath, followAddress, parseRoute, route, servicePath } from "./route";
 
 test.for([
   ["/", { page: "services" }],
@@ -8,7 +8,9 @@ test.for([
   ["/s/orders/production/", { page: "service", service: "orders", environment: "production" }],
   ["/s/a%2Fb/%C3%BC%20x", { page: "service", service: "a/b", environment: "ü x" }],
   ["/s/orders", { page: "missing" }],
+  ["/s/orders/production/changes", { page: "changes", service: "orders", environment: "production" }],
   ["/s/orders/production/more", { page: "missing" }],
+  ["/s/orders/production/changes/1", { page: "missing" }],
   ["/s/%/production", { page: "missing" }],
   ["/elsewhere", { page: "missing" }],
 ] as const)("the address %s is a route", ([path, expected]) => {
@@ -22,6 +24,7 @@ test("a path made for any names leads back to them", () => {
     ["日本", "x y"],
   ] as const) {
     expect(parseRoute(servicePath(service, environment))).toEqual({ page: "service", service, environment });
+    expect(parseRoute(changesPath(service, environment))).toEqual({ page: "changes", service, environment });
   }
 });
 

@@ -1,16 +1,21 @@
 // The address bar: which page is shown, and moving without loading the page again.
 import { signal } from "@preact/signals";
 
-export type Route = { page: "services" } | { page: "service"; service: string; environment: string } | { page: "missing" };
+export type Route =
+  | { page: "services" }
+  | { page: "service"; service: string; environment: string }
+  | { page: "changes"; service: string; environment: string }
+  | { page: "missing" };
 
 export function parseRoute(path: string): Route {
   const parts = path.split("/").filter((part) => part !== "");
   if (parts.length === 0) return { page: "services" };
-  const [first, service, environment] = parts;
-  if (first !== "s" || parts.length !== 3 || !service || !environment) return { page: "missing" };
+  const [first, service, environment, last] = parts;
+  const page = parts.length === 3 ? "service" : parts.length === 4 && last === "changes" ? "changes" : null;
+  if (first !== "s" || page === null || !service || !environment) return { page: "missing" };
   try {
     return {
-      page: "service",
+      page,
       service: decodeURIComponent(service),
       environment: decodeURIComponent(environment),
     };
@@ -21,6 +26,10 @@ export function parseRoute(path: string): Route {
 
 export function servicePath(service: string, environment: string): string {
   return `/s/${encodeURIComponent(service)}/${encodeURIComponent(environment)}`;
+}
+
+export function changesPath(service: string, environment: string): string {
+  return `${servicePath(service, environment)}/changes`;
 }
 
 export const route = signal<Route>({ page: "services" });

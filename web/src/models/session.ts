@@ -1,13 +1,16 @@
-// Who this browser is to the server: one that logged in can log out.
+// Who this browser is to the server: one that logged in can log out, and where nobody needs to, everybody may amend.
 import { signal } from "@preact/signals";
 
 import { type Api, httpApi } from "../api/client";
 
 export const loggedIn = signal(false);
+export const mayAmend = signal(false);
 
 export async function askSession(api: Pick<Api, "session"> = httpApi): Promise<void> {
   try {
-    loggedIn.value = (await api.session(new AbortController().signal)).kind === "session";
+    const { kind } = await api.session(new AbortController().signal);
+    loggedIn.value = kind === "session";
+    mayAmend.value = kind === "anybody";
   } catch {
     // A server that is away says so where data would be.
   }

@@ -27,6 +27,11 @@ export function servicesTab(findings: number | null, away: boolean): Tab {
   return { title: `(${findings}) Services · Fieldmark`, icon: { shape: "diamond", tone: "bad" }, count: findings };
 }
 
+export function changesTab(service: string, environment: string, count: number | null): Tab {
+  const title = `Changes of ${service} ${environment} · Fieldmark`;
+  return { title: count === null ? title : `${count} ${title[0]?.toLowerCase()}${title.slice(1)}`, icon: AWAY, count: 0 };
+}
+
 const AWAY: Look = { shape: "hollow", tone: "quiet" };
 
 // The worst of the four answers and of the verdict.

@@ -12,6 +12,7 @@ import { NoticeBanner } from "../components/NoticeBanner";
 import { PageHeader } from "../components/PageHeader";
 import { VerdictBanner, Version } from "../components/VerdictBanner";
 import { formatClock } from "../models/format";
+import { changesPath } from "../models/route";
 import { type ServiceModel, createServiceModel } from "../models/serviceModel";
 import { serviceTab, showTab } from "../models/tabModel";
 import { Message } from "./MessagePage";
@@ -45,6 +46,11 @@ export function ServiceScreen({ model }: { model: ServiceModel }): JSX.Element {
         {service} <span class="environment">{environment}</span>
       </h1>
       {status && <Version name={status.version} />}
+      {!unknown && (
+        <a class="head-link" href={changesPath(service, environment)}>
+          Changes
+        </a>
+      )}
     </PageHeader>
   );
 
