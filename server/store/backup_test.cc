@@ -122,7 +122,20 @@ int64_t NumberIn(const std::string& path, std::string_view sql) {
   return *connection->Number(sql);
 }
 
+// Its tables with their columns, and its indexes.
+std::vector<std::string> SchemaOf(const std::string& path) {
+  const auto connection = *Connection::Open(path, Connection::Mode::kReadOnly);
+  Statement rows = connection->Use(
+      "SELECT kept.name || ifnull('.' || held.name || ' ' || held.type, '') FROM sqlite_schema AS kept"
+      " LEFT JOIN pragma_table_info(kept.name) AS held ORDER BY 1");
+  std::vector<std::string> schema;
+  while (*rows.Next()) schema.emplace_back(rows.Bytes(0));
+  return schema;
+}
+
 TEST(BackupTest, ADatabaseOfEveryReleaseOpensWithEverythingInIt) {
+  TemporaryFolder anew;
+  MustOpen(anew.path());
   for (const Golden& golden : kGolden) {
     SCOPED_TRACE(golden.schema);
     TemporaryFolder folder;
@@ -135,6 +148,7 @@ TEST(BackupTest, ADatabaseOfEveryReleaseOpensWithEverythingInIt) {
       EXPECT_GT(NumberIn(path, std::string("SELECT count(*) FROM ") + table), 0) << table;
     std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
     EXPECT_EQ(NumberIn(path, "PRAGMA user_version"), kSchemaVersion);
+    EXPECT_EQ(SchemaOf(path), SchemaOf(anew.path() + "/fieldmark.db")) << "as one that begins now";
     for (const Step step : kAllSteps) EXPECT_EQ(Documents(*store, kOrders, step), 1000u);
     EXPECT_EQ(store->Streams()->size(), 1u);
     EXPECT_EQ(store->AnnouncedChanges("production", "orders")->size(), golden.announced_changes);
