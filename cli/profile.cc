@@ -243,10 +243,14 @@ void AddProfile(CLI::App& app, int& exit_code) {
                            ->add_option("--merge", options->merge,
                                         "The same as files, for saved profiles that are put together")
                            ->type_name("A B …");
-  CLI::Option* save = command
-                          ->add_option("--save", options->save,
-                                       "Write the profile to a file, which merges and compares with others")
-                          ->type_name("FILE");
+  CLI::Option* save =
+      command
+          ->add_option("--save", options->save,
+                       "Write the profile to a file, which merges and compares with others")
+          ->check([](const std::string& name) {
+            return name.empty() ? std::string("the name of the file is empty") : std::string();
+          })
+          ->type_name("FILE");
   command
       ->add_option("--compare", options->compare,
                    "What differs in AFTER; each is a saved profile or a data file")

@@ -152,7 +152,8 @@ std::string RangeText(const Histogram& histogram, bool whole, const char* unit) 
   const std::string least = NumberWords(values.min());
   const std::string most = NumberWords(values.max());
   const std::string named = *unit == '\0' ? "" : std::string(" ") + unit;
-  if (least == most) return least + named;
+  if (least == most)
+    return least + (least == "1" && !named.empty() ? named.substr(0, named.size() - 1) : named);
   return least + " … " + most + named + ", median " + NumberWords(values.Quantile(0.5)) + ", 99 % ≤ " +
          NumberWords(values.Quantile(0.99));
 }

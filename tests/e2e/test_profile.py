@@ -225,6 +225,7 @@ def test_what_cannot_be_read_is_counted_and_named(folder: Path) -> None:
         (["--compare", "-", "-"], ["given twice"]),
         (["--compare", "before.ndjson", "after.ndjson", "--save", "x"], ["--save"]),
         (["before.ndjson", "--save", "no/such/place"], ["no/such/place", "--save"]),
+        (["before.ndjson", "--save", ""], ["--save", "empty"]),
         (["before.ndjson", "--reveal", "a..b"], ["--reveal", "'a..b' names no field"]),
     ],
 )
