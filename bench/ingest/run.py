@@ -2,6 +2,7 @@
 """How much a server takes in on one core, for how long, and what reading costs meanwhile.
 
     ./dev bench ingest [PART...] [--seconds N] [--minutes N] [--days N] [--history FOLDER]
+                                  [--requests N]
 
 minute       2 000 batches a second for a minute
 ever         300 a second, of 30 services with 50 workers each, with folding keeping up (--minutes, 10 by default)
@@ -40,6 +41,7 @@ from server import OTHERS, Server, allow_descriptors  # noqa: E402
 
 PARTS = ("minute", "ever", "services", "connections", "history")
 RECORDED = 96
+REQUESTS = 1  # of a kind at least one: all fifty subjects, 10 kB; with 40 it is 15 kB
 REPLY_MS_MAX = 50
 QUERY_MS_MAX = 200
 START_S_MAX = 2
@@ -58,7 +60,7 @@ class Bench:
         self.missed = 0
         self.batches = Path(arguments.recording or folder / "batches")
         if not self.batches.exists():
-            count = ["--batches", str(RECORDED)]
+            count = ["--batches", str(RECORDED), "--requests", str(arguments.requests)]
             subprocess.run([sys.executable, str(HERE / "record.py"), str(self.batches), *count], check=True)
 
     def target(self, what: str, found: float, least: float | None = None, most: float | None = None) -> None:
@@ -263,6 +265,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=int, default=10, help="of the long parts (default 10)")
     parser.add_argument("--days", type=int, default=15, help="of history (default 15)")
     parser.add_argument("--history", type=Path, help="a folder that keeps it for the next time")
+    parser.add_argument(
+        "--requests", type=int, default=REQUESTS, help=f"in each batch that is recorded, about (default {REQUESTS})"
+    )
     parser.add_argument("--recording", type=Path, help="of batches, kept for the next time")
     parser.add_argument("--server", required=True, help="the program under test")
     parser.add_argument("--load", required=True, help="the program that sends batches")

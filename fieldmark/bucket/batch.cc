@@ -195,9 +195,8 @@ class BucketsDecoder {
       if (filter_.family && !filter_.family(family)) continue;
       if (!bytes.starts_with(static_cast<char>(version_))) in_.Fail();
       ByteReader family_in(bytes);
-      DecodeFamily(family_in, family, subject, memory_left_);
-      if (!family_in.ok() || !HasFamily(subject, family) || (family == Family::kHashed && key_id_ == 0))
-        in_.Fail();
+      const bool any = DecodeFamily(family_in, family, subject, memory_left_, filter_.field);
+      if (!family_in.ok() || !any || (family == Family::kHashed && key_id_ == 0)) in_.Fail();
     }
     // Version 1 says it once for the whole batch.
     if (version_ == 1 && subject.body && subject.body->AnyHashed()) subject.body->hash_key_id = key_id_;
@@ -228,9 +227,7 @@ std::string EncodeBatch(const Batch& batch, uint16_t version) {
   return std::move(out).Take();
 }
 
-namespace {
-
-Result<Batch> DecodeWanted(std::string_view bytes, const BatchFilter& filter, size_t decoded_bytes_max) {
+Result<Batch> DecodeBatch(std::string_view bytes, const BatchFilter& filter, size_t decoded_bytes_max) {
   Result<Envelope> envelope = OpenEnvelope(bytes);
   if (!envelope.ok()) return envelope.error();
   const Result<Unpacked> body = Unpack(envelope->packed, decoded_bytes_max, kUnpackTexts);
@@ -242,14 +239,8 @@ Result<Batch> DecodeWanted(std::string_view bytes, const BatchFilter& filter, si
   return Batch{std::move(envelope->header), std::move(buckets).value()};
 }
 
-}  // namespace
-
 Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max) {
-  return DecodeWanted(bytes, {}, decoded_bytes_max);
-}
-
-Result<Batch> DecodeBatch(std::string_view bytes, const BatchFilter& filter) {
-  return DecodeWanted(bytes, filter, kBatchBytesMax);
+  return DecodeBatch(bytes, BatchFilter{}, decoded_bytes_max);
 }
 
 Result<BatchHeader> DecodeBatchHeader(std::string_view bytes) {

@@ -62,13 +62,17 @@ std::string EncodeBatch(const Batch& batch, uint16_t version = kFormatVersion);
 // else kDataLoss or kInvalidArgument. Uses at most 16 × decoded_bytes_max of memory.
 Result<Batch> DecodeBatch(std::string_view bytes, size_t decoded_bytes_max = kBatchBytesMax);
 
-// What a reader asks for of a batch; all else is passed over.
+// What a reader asks for of a batch. Other subjects and families are passed over; other fields are checked
+// like all the rest, and then let go.
 struct BatchFilter {
   std::function<bool(std::string_view subject)> subject;
   std::function<bool(profile::Family family)> family;
+  FieldFilter field = {};
 };
-// The same of the subjects and families that `filter` wants. A subject without any may be there, empty.
-Result<Batch> DecodeBatch(std::string_view bytes, const BatchFilter& filter);
+// The same of the subjects, families and fields that `filter` wants. A subject without any may be there,
+// empty.
+Result<Batch> DecodeBatch(std::string_view bytes, const BatchFilter& filter,
+                          size_t decoded_bytes_max = kBatchBytesMax);
 
 // The bytes of several families, subjects and minutes are never needed apart from their header on the way in:
 // header alone, without decompressing the rest.

@@ -92,6 +92,57 @@ TEST(Batch, OnlyWhatIsAskedForIsRead) {
   }
 }
 
+BatchFilter NoFields() {
+  BatchFilter filter;
+  filter.field = [](std::string_view) { return false; };
+  return filter;
+}
+
+TEST(Batch, FieldsThatNobodyWantsAreLeftOut) {
+  Random random(137);
+  for (int round = 0; round < 50; ++round) {
+    Batch batch{Header(), RandomBuckets(random)};
+    const std::string bytes = EncodeBatch(batch);
+    const Result<Batch> read = DecodeBatch(bytes, NoFields());
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    for (auto& [minute, bucket] : batch.buckets) {
+      for (auto& [name, subject] : bucket) {
+        if (subject.body) subject.body->fields.clear();
+      }
+    }
+    EXPECT_EQ(*read, batch);
+  }
+}
+
+// Else a server would acknowledge what it cannot fold.
+TEST(Batch, FieldsThatNobodyWantsAreCheckedLikeOthers) {
+  Random random(139);
+  int refused = 0;
+  for (int round = 0; round < 20; ++round) {
+    const Batch batch{Header(), RandomBuckets(random)};
+    const std::string bytes = EncodeBatch(batch);
+    const std::string start = Envelope(batch.header);
+    const std::string body = Unpacked(std::string_view(bytes).substr(start.size()));
+    for (int change = 0; change < 200; ++change) {
+      std::string changed = body;
+      changed[Below(random, changed.size())] = static_cast<char>(Below(random, 256));
+      const std::string damaged = start + Packed(changed);
+      const bool whole = DecodeBatch(damaged).ok();
+      ASSERT_EQ(DecodeBatch(damaged, NoFields()).ok(), whole);
+      refused += !whole;
+    }
+  }
+  EXPECT_GT(refused, 1000) << "of 4 000";
+  // Their memory counts, too: the fold will need it.
+  Batch large{Header(), {}};
+  BodySummary& body = large.buckets[0]["GET / response 2xx"].body.emplace();
+  for (int i = 0; i < 3'000; ++i) body.fields[std::to_string(i)].counts.documents = 1;
+  const Result<Batch> read = DecodeBatch(EncodeBatch(large), NoFields(), 100u << 10);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, ErrorCode::kTooLarge);
+  EXPECT_TRUE(DecodeBatch(EncodeBatch(large), NoFields()).ok());
+}
+
 TEST(Batch, ItsHeaderIsReadWithoutItsBody) {
   const std::string envelope = Envelope(Header());
   EXPECT_EQ(*DecodeBatchHeader(envelope + "no zstd"), Header());

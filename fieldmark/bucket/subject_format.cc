@@ -30,10 +30,11 @@ enum Section : uint64_t {
 constexpr size_t kNodeBytes = 96;
 constexpr size_t kSketchFactor = 8;
 
-// A reader and what its caller may still allocate.
+// A reader, what its caller may still allocate, and which fields it keeps; all when it does not say.
 struct Source {
   ByteReader& in;
   size_t& memory_left;
+  const FieldFilter& wants_field;
 
   bool Charge(size_t bytes) {
     if (bytes > memory_left) {
@@ -179,7 +180,15 @@ void EncodeBody(const BodySummary& body, Family family, ByteWriter& out, uint8_t
   }
 }
 
-// Returns how many there were. `fields` may have them already, with other families.
+// Adds `bytes` of `family` to `field`; false when they cannot be what EncodeField wrote.
+bool DecodeWhole(std::string_view bytes, Family family, uint8_t version, FieldSummary& field) {
+  ByteReader in(bytes);
+  profile::DecodeField(in, family, field, version);
+  return in.ok() && in.done() && FieldHas(field, family);
+}
+
+// Returns how many there were. `fields` may have them already, with other families. Those that nobody wants
+// are decoded all the same, which is what tells whether their bytes are right, and let go one by one.
 size_t DecodeFields(Source source, Family family, uint8_t version, profile::Fields& fields) {
   ByteReader& in = source.in;
   const size_t size = in.Count(2);
@@ -194,12 +203,15 @@ size_t DecodeFields(Source source, Family family, uint8_t version, profile::Fiel
       break;
     }
     above = path;
+    if (source.wants_field && !source.wants_field(path)) {
+      FieldSummary unwanted;
+      if (DecodeWhole(bytes, family, version, unwanted)) continue;
+      in.Fail();
+      break;
+    }
     while (at != fields.end() && at->first < path) ++at;
     if (at == fields.end() || at->first != path) at = fields.emplace_hint(at, path, FieldSummary{});
-    FieldSummary& field = at->second;
-    ByteReader field_in(bytes);
-    profile::DecodeField(field_in, family, field, version);
-    if (!field_in.ok() || !field_in.done() || !FieldHas(field, family)) {
+    if (!DecodeWhole(bytes, family, version, at->second)) {
       in.Fail();
       break;
     }
@@ -400,8 +412,9 @@ void DecodeSection(Source source, Family family, uint8_t version, uint64_t secti
       if (section < kFirstOptional) in.Fail();
       return;
   }
-  // Right in itself, but nothing that this family holds.
-  if (in.ok() && (!in.done() || !HasSection(subject, family, static_cast<Section>(section)))) in.Fail();
+  // Right in itself, but nothing that this family holds. (A body has looked itself: its fields may be gone.)
+  const bool held = section == kBody || HasSection(subject, family, static_cast<Section>(section));
+  if (in.ok() && (!in.done() || !held)) in.Fail();
 }
 
 }  // namespace
@@ -449,18 +462,23 @@ void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject) {
   if (in.ok()) subject.Absorb(std::move(decoded));
 }
 
-void DecodeFamily(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left) {
+bool DecodeFamily(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left,
+                  const FieldFilter& wants_field) {
   const uint8_t version = in.U8();
-  if (version < kSubjectVersionMin || version > kSubjectVersion) return in.Fail();
+  if (version < kSubjectVersionMin || version > kSubjectVersion) in.Fail();
   uint64_t above = 0;
+  bool any = false;
   while (in.ok() && !in.done()) {
     const uint64_t section = in.Varint();
     ByteReader section_in(in.String());
-    if (!in.ok() || section <= above) return in.Fail();
+    if (section <= above) in.Fail();
+    if (!in.ok()) break;
     above = section;
-    DecodeSection({section_in, memory_left}, family, version, section, subject);
-    if (!section_in.ok()) return in.Fail();
+    DecodeSection({section_in, memory_left, wants_field}, family, version, section, subject);
+    if (!section_in.ok()) in.Fail();
+    any = any || std::find(kSections.begin(), kSections.end(), section) != kSections.end();
   }
+  return any;
 }
 
 }  // namespace fieldmark::bucket

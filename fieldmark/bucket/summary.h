@@ -4,9 +4,11 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "fieldmark/base/hash.h"
 #include "fieldmark/base/time.h"
@@ -148,9 +150,13 @@ bool HasFamily(const BodySummary& body, profile::Family family);
 // Merges what `in` holds of `family`, up to its end, into `subject`; fails the reader on anything that
 // EncodeSubject cannot have written, and then leaves `subject` as it was.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject);
+// Says of a field's path whether its summary is kept.
+using FieldFilter = std::function<bool(std::string_view path)>;
 // For a `subject` that holds nothing of `family` yet, into which it reads without merging, within a budget:
 // takes what it allocates off `memory_left` and fails the reader when that is not enough, leaving 0. A
-// failure may leave some of the family behind.
-void DecodeFamily(ByteReader& in, profile::Family family, SubjectSummary& subject, size_t& memory_left);
+// failure may leave some of the family behind. Fields that `wants_field` declines are read, which fails on
+// wrong bytes, are charged for, and are not kept. Returns whether there was anything this version knows.
+bool DecodeFamily(ByteReader& in, profile::Family family, SubjectSummary& subject, size_t& memory_left,
+                  const FieldFilter& wants_field = {});
 
 }  // namespace fieldmark::bucket

@@ -30,7 +30,7 @@ struct HttpOptions {
   std::string address = "127.0.0.1";  // "localhost" is good too
   bool beyond_loopback = false;  // whether another address may be listened on: the handler checks who asks
   uint16_t port = 3435;          // 0: any free one
-  int write_threads = 8;         // more than cores: they wait for the disk together
+  int write_threads = 16;        // more than cores: they wait for the disk together
   int read_threads = 2;
   HttpLimits limits;
 };

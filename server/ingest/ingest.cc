@@ -41,23 +41,24 @@ bool AreTexts(const bucket::Violations& violations) {
 bool HasGoodNames(const std::string& name, const bucket::SubjectSummary& subject) {
   return IsText(name, kSubjectBytesMax) && AreTexts(subject.events, kSubjectBytesMax) &&
          AreTexts(subject.violations) &&
-         (!subject.request || AreTexts(subject.request->by_exception, kSubjectBytesMax)) &&
-         (!subject.body || AreTexts(subject.body->fields, kPathBytesMax));
+         (!subject.request || AreTexts(subject.request->by_exception, kSubjectBytesMax));
 }
 
-// Of subjects, fields, exceptions, events and violations. What is stored under them is shown as JSON, which
-// is UTF-8.
-Status CheckNames(const bucket::Buckets& buckets) {
-  for (const auto& [minute, bucket] : buckets) {
-    for (const auto& [name, subject] : bucket) {
-      if (HasGoodNames(name, subject)) continue;
-      return Error{
-          ErrorCode::kInvalidArgument,
-          "reading the names of a batch: one of a subject, field, exception, event or violation is too "
-          "long or no UTF-8; upgrade the worker, ours send none such"};
-    }
+bool HasGoodNames(const bucket::Bucket& bucket) {
+  return std::all_of(bucket.begin(), bucket.end(),
+                     [](const auto& entry) { return HasGoodNames(entry.first, entry.second); });
+}
+
+// Of subjects, exceptions, events and violations, beside `good_paths` of fields. What is stored under them is
+// shown as JSON, which is UTF-8.
+Status CheckNames(const bucket::Buckets& buckets, bool good_paths) {
+  if (good_paths && std::all_of(buckets.begin(), buckets.end(),
+                                [](const auto& entry) { return HasGoodNames(entry.second); })) {
+    return {};
   }
-  return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "reading the names of a batch: one of a subject, field, exception, event or violation is too "
+               "long or no UTF-8; upgrade the worker, ours send none such"};
 }
 
 // A label says where a batch comes from; it may be empty.
@@ -113,6 +114,15 @@ bool IsAstray(const bucket::Buckets& buckets, Minute now) {
 void BringBackFuture(bucket::Buckets& buckets, Minute now) {
   for (auto at = buckets.upper_bound(now + kEarlyMinutesMax); at != buckets.end(); at = buckets.erase(at)) {
     bucket::MergeBucket(buckets[now], at->second);
+  }
+}
+
+void TakeOutHashes(bucket::Batch& batch) {
+  batch.header.hash_key_id = 0;
+  for (auto& [minute, bucket] : batch.buckets) {
+    for (auto& [name, subject] : bucket) {
+      if (subject.body) subject.body->DropHashed();
+    }
   }
 }
 
@@ -201,9 +211,15 @@ Result<Ingest::Unpacked> Ingest::UnpackWithin(std::string_view bytes, size_t dec
     return Error{ErrorCode::kUnavailable,
                  "unpacking a batch: others take all the memory there is for it; send it again"};
   }
-  Result<bucket::Batch> batch = bucket::DecodeBatch(bytes, decoded_bytes_max);
+  bool good_paths = true;
+  bucket::BatchFilter no_fields;
+  no_fields.field = [&](std::string_view path) {
+    good_paths = good_paths && IsText(path, kPathBytesMax);
+    return false;
+  };
+  Result<bucket::Batch> batch = bucket::DecodeBatch(bytes, no_fields, decoded_bytes_max);
   if (!batch.ok()) return batch.error();
-  return Unpacked{std::move(*memory), std::move(*batch)};
+  return Unpacked{std::move(*memory), decoded_bytes_max, good_paths, std::move(*batch)};
 }
 
 // Nearly every batch is small, so that eight of them and a large one find room together.
@@ -233,7 +249,7 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
   bucket::Batch* const batch = &unpacked->batch;
   if (const Status checked = CheckHeader(batch->header); !checked.ok())
     return Reject(422, checked.error().message);
-  if (const Status checked = CheckNames(batch->buckets); !checked.ok())
+  if (const Status checked = CheckNames(batch->buckets, unpacked->good_paths); !checked.ok())
     return Reject(422, checked.error().message);
   const UnixMs attempt = worker_clock.value_or(batch->header.sent_at_unix_ms);
   if (const Status checked = CheckRange(*batch, attempt); !checked.ok())
@@ -242,13 +258,21 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
   if (const Status placed = CheckMinutes(batch->buckets, now); !placed.ok()) {
     return Reject(422, placed.error().message);
   }
-  const Result<bool> unhashed = TakeOutOtherHashes(*batch);
+  const Result<bool> unhashed = HasOtherHashes(batch->header);
   if (!unhashed.ok()) return PostponeUnwritable(unhashed.error());
   // The store keeps bytes: those of a changed batch are new ones.
-  const bool changed = fix != ClockFix::kNone || *unhashed;
-  const std::string changed_bytes = changed ? bucket::EncodeBatch(*batch) : std::string();
-  const Result<store::Append> appended =
-      store_.AppendBatch(*batch, changed ? std::string_view(changed_bytes) : bytes, now);
+  std::string changed_bytes;
+  if (fix != ClockFix::kNone || *unhashed) {
+    *batch = {};
+    Result<bucket::Batch> whole = bucket::DecodeBatch(bytes, unpacked->decoded_bytes_max);
+    if (!whole.ok()) return Reject(StatusOf(whole.error().code), whole.error().message);
+    FixClock(*whole, now - attempt, now);
+    if (*unhashed) TakeOutHashes(*whole);
+    changed_bytes = bucket::EncodeBatch(*whole);
+    *batch = std::move(*whole);
+    bytes = changed_bytes;
+  }
+  const Result<store::Append> appended = store_.AppendBatch(*batch, bytes, now);
   if (!appended.ok()) {
     const bool at_fault = appended.error().code == ErrorCode::kInvalidArgument;
     return at_fault ? Reject(422, appended.error().message) : PostponeUnwritable(appended.error());
@@ -269,18 +293,11 @@ Reply Ingest::Append(std::string_view media_type, std::string_view bytes,
   return {200, *appended, "", 0, CurrentTerms()};
 }
 
-Result<bool> Ingest::TakeOutOtherHashes(bucket::Batch& batch) {
-  if (batch.header.hash_key_id == 0) return false;
-  const Result<bool> is_key = IsKey(batch.header.stream, batch.header.hash_key_id);
+Result<bool> Ingest::HasOtherHashes(const bucket::BatchHeader& header) {
+  if (header.hash_key_id == 0) return false;
+  const Result<bool> is_key = IsKey(header.stream, header.hash_key_id);
   if (!is_key.ok()) return is_key.error();
-  if (*is_key) return false;
-  batch.header.hash_key_id = 0;
-  for (auto& [minute, bucket] : batch.buckets) {
-    for (auto& [name, subject] : bucket) {
-      if (subject.body) subject.body->DropHashed();
-    }
-  }
-  return true;
+  return !*is_key;
 }
 
 Result<bool> Ingest::IsKey(const bucket::Stream& stream, uint64_t key_id) {

@@ -116,16 +116,18 @@ class Ingest {
   Reply Reject(int status, std::string detail);
   Reply Postpone(int status, std::string detail, int retry_after_s);
   Reply PostponeUnwritable(const Error& error);
-  // Room for a batch, and the batch.
+  // Room for a batch, and the batch without its fields: they were checked, and nothing here asks for them.
   struct Unpacked {
     MemoryBudget::Share memory;
+    size_t decoded_bytes_max;
+    bool good_paths;
     bucket::Batch batch;
   };
   Result<Unpacked> Unpack(std::string_view bytes);
   Result<Unpacked> UnpackWithin(std::string_view bytes, size_t decoded_bytes_max);
-  // Takes out hashed summaries that were not made with the service's key: merged with those that were, they
-  // would say that every value is new. True when there were any.
-  Result<bool> TakeOutOtherHashes(bucket::Batch& batch);
+  // Whether hashed summaries were not made with the service's key: merged with those that were, they would
+  // say that every value is new, so that they are taken out.
+  Result<bool> HasOtherHashes(const bucket::BatchHeader& header);
   Result<bool> IsKey(const bucket::Stream& stream, uint64_t key_id);
   // Once of each kind in a process, for whoever runs the server.
   void Tell(const bucket::BatchHeader& header, ClockFix fix, int64_t skew_ms);

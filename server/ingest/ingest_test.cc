@@ -384,6 +384,17 @@ Batch LargeBatch() {
   return batch;
 }
 
+TEST_F(IngestTest, RefusesPathsOfFieldsThatNoPageCouldShow) {
+  for (const std::string& path : {std::string(kPathBytesMax + 1, 'a'), std::string("caf\xe9")}) {
+    Batch batch = MakeBatch();
+    batch.buckets[kNoon]["GET / response 2xx"].body.emplace().fields[path].counts.documents = 1;
+    EXPECT_EQ(Append(batch).status, 422);
+  }
+  Batch batch = MakeBatch();
+  batch.buckets[kNoon]["GET / response 2xx"].body.emplace().fields["caf\xc3\xa9"].counts.documents = 1;
+  EXPECT_EQ(Append(batch).status, 200);
+}
+
 TEST_F(IngestTest, UnpacksWithinItsMemory) {
   EXPECT_EQ(Append(LargeBatch()).status, 200) << "more than a small batch has room for";
   // Waits in the store until the others have given up.

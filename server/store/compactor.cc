@@ -1,6 +1,8 @@
 #include "server/store/compactor.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <future>
 #include <set>
 #include <string_view>
 
@@ -53,8 +55,7 @@ Compactor::Compactor(std::unique_ptr<Connection> reader, Connection& writer, std
 void Compactor::CheckpointBeside() {
   if (writer_.write_ahead_pages() < kWriteAheadPages) return;
   static_cast<void>(reader_->Checkpoint());
-  const std::lock_guard lock(writer_mutex_);
-  static_cast<void>(writer_.Checkpoint());
+  static_cast<void>(WithWriter([&] { return writer_.Checkpoint(); }));
 }
 
 Result<bool> Compactor::Round(UnixMs now) {
@@ -238,7 +239,20 @@ Status Compactor::TakePartsOf(int64_t subject, Minute before, Fold& fold, Taken&
 
 // Deletes before it inserts: a file at its limit has room for what takes the place of something larger.
 Status Compactor::Write(const Folded& folded, const std::string& table, const Taken& taken) {
-  const std::lock_guard lock(writer_mutex_);
+  return WithWriter([&] { return WriteRows(folded, table, taken); });
+}
+
+Status Compactor::WithWriter(const std::function<Status()>& work) {
+  std::packaged_task<Status()> task([&] {
+    const std::lock_guard lock(writer_mutex_);
+    return work();
+  });
+  std::future<Status> done = task.get_future();
+  boost::asio::post(hurried_, std::move(task));
+  return done.get();
+}
+
+Status Compactor::WriteRows(const Folded& folded, const std::string& table, const Taken& taken) {
   Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
   if (!transaction.ok()) return transaction.error();
   for (const DamagedRow& row : taken.damaged) FM_RETURN_IF_ERROR(SetAside(row));

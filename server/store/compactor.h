@@ -5,6 +5,8 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -71,6 +73,10 @@ class Compactor {
   Result<bool> FoldLog(UnixMs now);
   Result<bool> FoldParts(Minute now);
   Status Write(const Folded& folded, const std::string& table, const Taken& taken);
+  Status WriteRows(const Folded& folded, const std::string& table, const Taken& taken);
+  // Holds the writer for `work`, which runs on `hurried_`: the thread that folds is nicer than those that
+  // append, and they would wait for it to get its turn.
+  Status WithWriter(const std::function<Status()>& work);
   Status SetAside(const DamagedRow& row);
   Result<bool> DropOld(UnixMs now);
   Result<bool> DropOldChunks(UnixMs now);
@@ -103,6 +109,7 @@ class Compactor {
   std::atomic<int64_t> folded_bytes_ = 0;
   std::atomic<int64_t> forgotten_early_ = 0;
   std::atomic<UnixMs> forgotten_early_unix_ms_ = 0;
+  boost::asio::thread_pool hurried_{1};
 };
 
 }  // namespace fieldmark::store

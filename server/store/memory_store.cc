@@ -11,8 +11,10 @@
 #include "server/store/timelines.h"
 
 namespace fieldmark::store {
-Result<Append> MemoryStore::AppendBatch(const bucket::Batch& batch, std::string_view, UnixMs received) {
+Result<Append> MemoryStore::AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) {
   FM_RETURN_IF_ERROR(CheckBatch(batch));
+  Result<bucket::Batch> whole = bucket::DecodeBatch(bytes);
+  if (!whole.ok()) return whole.error();
   const std::lock_guard lock(mutex_);
   if (bytes_max_ != kNoLimit && Bytes() >= bytes_max_)
     return Error{ErrorCode::kUnavailable,
@@ -23,7 +25,7 @@ Result<Append> MemoryStore::AppendBatch(const bucket::Batch& batch, std::string_
 
   StreamState& stream = streams_[batch.header.stream];
   Count(stream, batch, received);
-  bucket::MergeBuckets(stream.buckets[batch.header.source], batch.buckets);
+  bucket::AbsorbBuckets(stream.buckets[batch.header.source], std::move(whole->buckets));
   return Append::kApplied;
 }
 

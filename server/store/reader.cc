@@ -182,9 +182,9 @@ Status Reader::AddParts(int64_t subject, const Query& query, Timeline& into) {
 
 Status Reader::AddLog(int64_t stream, const Query& query, Timelines& into) {
   const int64_t families = WantedFamilies(query);
-  const bucket::BatchFilter wanted{
-      [&](std::string_view subject) { return WantsSubject(query, subject); },
-      [&](profile::Family family) { return (families >> static_cast<int>(family) & 1) != 0; }};
+  bucket::BatchFilter wanted;
+  wanted.subject = [&](std::string_view subject) { return WantsSubject(query, subject); };
+  wanted.family = [&](profile::Family family) { return (families >> static_cast<int>(family) & 1) != 0; };
   Statement rows = connection_->Use(
       "SELECT bytes FROM batch_log"
       " WHERE stream = ? AND last_minute >= ? AND first_minute < ? AND source BETWEEN ? AND ?",

@@ -70,7 +70,8 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Durable when it returns. `bytes` is the batch as received; a (instance, sequence) not above the last one
+  // Durable when it returns. `bytes` are the whole batch; of `batch` the header, minutes and subjects count,
+  // and its fields may have been left out. A (instance, sequence) not above the last one
   // applied is kDuplicate and changes nothing.
   virtual Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) = 0;
 

@@ -333,7 +333,7 @@ TEST_P(StoreTest, ReadsTheSameAsEverythingMergedWheneverItIsFolded) {
       SCOPED_TRACE(round);
       const Batch batch = history.Next();
       ASSERT_EQ(MustAppend(batch), Append::kApplied);
-      ASSERT_TRUE(expected.AppendBatch(batch, {}, 1).ok());
+      ASSERT_TRUE(expected.AppendBatch(batch, bucket::EncodeBatch(batch), 1).ok());
       if (history.Rarely()) {
         ASSERT_TRUE(store_->Compact(history.AnyNow()).ok());
       }
