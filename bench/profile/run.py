@@ -272,6 +272,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error("--rounds: a spread needs two at least")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the engine's program inherits it
     peers = load_rivals()
     results: dict[object, dict] = {}
