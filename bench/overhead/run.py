@@ -176,9 +176,9 @@ def chosen(only: str | None) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, help="15 in process, 3 through uvicorn")
+    parser.add_argument("--rounds", type=int, help="15 in process, 9 through uvicorn")
     parser.add_argument("--requests", type=int, default=400, help="a round, of each route and variant, in process")
-    parser.add_argument("--seconds", type=int, default=3, help="a round, of each route and variant, through uvicorn")
+    parser.add_argument("--seconds", type=int, default=1, help="a round, of each route and variant, through uvicorn")
     parser.add_argument("--only", help="these, and what they are compared with")
     parser.add_argument("--http", action="store_true", help="through uvicorn")
     parser.add_argument("--memory", action="store_true", help="memory that ours adds")
@@ -189,7 +189,7 @@ def main() -> int:
         result = memory.measure()
         found = memory.goals(result)
     elif arguments.http:
-        result = through_uvicorn.measure(names, arguments.rounds or 3, arguments.seconds)
+        result = through_uvicorn.measure(names, arguments.rounds or 9, arguments.seconds)
         found = through_uvicorn.goals(result)
     else:
         result = report(measure(names, arguments.rounds or 15, arguments.requests))
