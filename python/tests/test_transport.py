@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from fieldmark.client import Reply
 from fieldmark.faults import Faults
 from fieldmark.settings import Settings
 from fieldmark.transport import INTERVAL_S_RANGE, Sender, backoff_s
+from strangers import Talk, drips, drips_the_body, is_deaf, says, stranger
 from support import HASH_KEY, WAIT_SECONDS_MAX, Collector, Pause, serving
 
 NOW = time.time_ns() // 1_000_000
@@ -311,6 +314,53 @@ def test_what_is_refused_again_and_again_is_set_aside_and_said(
     assert "1 batches that it refused again and again" in caplog.messages[-1]
 
 
+# ------------------------------------------------------------------ what stands in the way
+
+
+def nobody_knows_the_name(*_: object) -> NoReturn:
+    raise socket.gaierror(socket.EAI_AGAIN, "temporary failure in name resolution")
+
+
+IN_THE_WAY: dict[str, Talk] = {
+    "deaf": is_deaf,
+    "headers drip": drips,
+    "body drips": drips_the_body,
+    "hangs up": says(b""),
+    "another protocol": says(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "a page that says yes": says(b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html></html>"),
+    "half an answer": says(b'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"outcome":'),
+    "an endless answer": says(b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * (1 << 20)),
+}
+
+
+@pytest.mark.parametrize("what", ["the name", *IN_THE_WAY])
+def test_what_stands_in_the_way_costs_a_bounded_time_and_no_count(
+    what: str, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transport, "REQUEST_SECONDS_MAX", 0.2)
+    hand = Hand(collector.url)
+    hand.turn()  # greeted: what follows is batches
+    hand.record(3)
+    talk = IN_THE_WAY.get(what, is_deaf)
+    with stranger(*[talk] * 4) as url, monkeypatch.context() as patch:
+        hand.sender._client.close()
+        if what == "the name":
+            patch.setattr(socket, "getaddrinfo", nobody_knows_the_name)
+        else:
+            hand.sender._client = client.Client(url, None)
+        for _ in range(2):
+            started_s = time.monotonic()
+            hand.turn()
+            assert time.monotonic() - started_s < 0.2 + 1.0
+            hand.record(2)
+        hand.sender._client.close()
+    hand.sender._client = client.Client(collector.url, None)
+    hand.turn()
+    hand.turn()
+    assert received(collector) == hand.recorded
+    assert len([line for line in caplog.messages if line.startswith("sending to")]) == 1
+
+
 # ------------------------------------------------------------------ clocks that are moved
 
 
@@ -436,8 +486,6 @@ def test_what_is_left_is_sent_when_the_server_process_shuts_down(service: str) -
 def test_shutting_down_takes_a_second_at_most_when_the_server_does_not_answer(
     service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # accepts, and never says a word
         app = one_route()
         url = "http://127.0.0.1:{1}".format(*deaf.getsockname())
