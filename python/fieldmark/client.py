@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from fieldmark._about import SDK
 
 REQUEST_SECONDS_MAX = 5.0  # from the first byte sent to the last one received
-REPLY_BYTES_MAX = 64 << 10
+REPLY_BYTES_MAX = 64 << 10  # of what a worker is told
+DOCUMENT_BYTES_MAX = 4 << 20  # of what people ask for
 RETRY_AFTER_S_MAX = 3600.0  # beyond it a header is a mistake
 
 
@@ -51,10 +52,10 @@ class Client:
         # A batch keeps the time of its first attempt; this attempt's own tells a late retry from a wrong clock.
         clock = str(time.time_ns() // 1_000_000)
         headers = {**self._headers, "Content-Type": content_type, "Fieldmark-Clock": clock}
-        return self._request("POST", path, body, headers, seconds_max)
+        return self._request("POST", path, body, headers, seconds_max, REPLY_BYTES_MAX)
 
     def get(self, path: str, seconds_max: float = REQUEST_SECONDS_MAX) -> Reply:
-        return self._request("GET", path, None, self._headers, seconds_max)
+        return self._request("GET", path, None, self._headers, seconds_max, DOCUMENT_BYTES_MAX)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -62,24 +63,26 @@ class Client:
             self._connection = None
 
     def _request(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds_max: float
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], seconds_max: float, bytes_max: int
     ) -> Reply:
         until_s = time.monotonic() + seconds_max
         try:
             was_kept = self._connection is not None
             try:
-                return self._exchange(method, path, body, headers, until_s)
+                return self._exchange(method, path, body, headers, until_s, bytes_max)
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 if not was_kept:
                     raise
             # The other end closes what is idle for long; whether it read this request or not, it may come twice.
             self.close()
-            return self._exchange(method, path, body, headers, until_s)
+            return self._exchange(method, path, body, headers, until_s, bytes_max)
         except Exception as error:  # what a stranger sends may fail in any way: an attempt without an answer
             self.close()
             return Reply(0, _reason(error, self._parts.hostname or ""), {})
 
-    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str], until_s: float) -> Reply:
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], until_s: float, bytes_max: int
+    ) -> Reply:
         connection = self._connection or self._connect()
         connection.timeout = _left(until_s)
         if connection.sock is not None:
@@ -88,7 +91,7 @@ class Client:
         connection.response_class = response_class
         connection.request(method, self._parts.path + path, body, headers)
         response = connection.getresponse()
-        content = response.read(REPLY_BYTES_MAX)
+        content = response.read(bytes_max)
         if response.will_close or not response.isclosed():
             self.close()
         reply = _decode(content)

@@ -18,11 +18,11 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fieldmark import version
 from fieldmark._about import __version__
-from fieldmark.client import Client
+from fieldmark.client import Client, Reply
 from fieldmark.middleware import FieldmarkMiddleware
 from fieldmark.settings import OTHER_KEY, Settings, SettingsError, is_other_key, misspelt, resolve, service_name
 from fieldmark.transport import FORMATS, HELLO, newest_format
@@ -55,6 +55,8 @@ class Report:
     url: str = ""
     url_by: str = ""
     answer: str = ""
+    arrived: str = ""  # of this service, as the server has it
+    notices: list[str] = field(default_factory=list)  # of what was not recorded as it should have been, in its words
     token: bool = False
     bodies: bool = True
     include: list[str] = field(default_factory=list)
@@ -196,6 +198,8 @@ def _ask_server(report: Report, settings: Settings) -> None:
     client = Client(settings.url, settings.token)
     introduction = {"service": report.service, "environment": report.environment}
     reply = client.post(HELLO, json.dumps(introduction).encode(), "application/json")
+    if reply.ok:
+        _tell_what_arrived(report, client.get(_status_path(report)))
     client.close()
     if not reply.ok:
         report.answer = reply.found
@@ -215,6 +219,24 @@ def _ask_server(report: Report, settings: Settings) -> None:
     elif reply.body.get("paused") is True:
         report.answer = "asks to wait"
         report.wrong.append(f"asking {settings.url}: it asks to wait: look at its own status")
+
+
+def _status_path(report: Report) -> str:
+    return f"/api/v1/services/{quote(report.service, safe='')}/{quote(report.environment, safe='')}/status"
+
+
+def _tell_what_arrived(report: Report, reply: Reply) -> None:
+    """By the server's status of this service. A service's own token may write it, not read it."""
+    notices = reply.body.get("notices")
+    if reply.ok and isinstance(notices, list):
+        report.arrived = f"last at {reply.body.get('last_data_at')}, of version {reply.body.get('version')}"
+        report.notices = [str(notice) for notice in notices]
+    elif reply.status == 404:
+        report.arrived = "nothing of this service yet"
+    elif reply.status in (401, 403):
+        report.arrived = "told to tokens for reading alone: ask with one by fieldmark status"
+    else:
+        report.arrived = f"not known: {reply.found}"
 
 
 def _compare_clocks(report: Report, settings: Settings, server_time: object) -> None:
@@ -269,6 +291,8 @@ def words(report: Report) -> str:
         ("version", _with(report.version or "?", report.version_by)),
         ("server", _with(report.url, report.url_by)),
         ("", report.answer),
+        ("arrived", report.arrived),
+        *(("not recorded", notice) for notice in report.notices),
         ("clock", _clock(report)),
         ("token", "sent along" if report.token else "none"),
         ("routes", _routes(report)),

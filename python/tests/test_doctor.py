@@ -61,6 +61,7 @@ def test_with_nothing_set_it_says_what_the_defaults_make(project: Path, collecto
     assert (found["version"][:5], found["version_by"]) == ("code:", "code")
     assert (found["bodies"], found["exclude"], found["token"]) == (True, ["/health"], False)
     assert found["wrong"] == []
+    assert (found["arrived"], found["notices"]) == ("not known: the server answered 501", [])
     assert collector.hellos == [{"service": "orders-api", "environment": "production"}]
     assert collector.attempts == []
 

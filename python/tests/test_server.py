@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -139,8 +140,29 @@ def test_what_was_not_profiled_is_said_by_the_server_and_by_the_command_line(tmp
             assert agent_of(service).flush(10.0)
         notices = httpx.get(f"{url}/api/v1/services/{service}/production/status").json()["notices"]
         said = subprocess.run([str(BINARY), "status", "--url", url], capture_output=True, text=True, timeout=30)
+        examined = doctor(url, service)
     assert notices == ["JSON bodies of the last 24 hours not profiled: 1 compressed; 0 were."]
     assert notices[0] in said.stdout
+    assert f"not recorded {notices[0]}" in examined.splitlines()
+    assert re.search(r"^arrived +last at \d{4}-\d\d-\d\dT[\d:]+Z, of version v1$", examined, re.MULTILINE), examined
+
+
+def doctor(url: str, service: str, **environ: str) -> str:
+    """What it prints where nothing is wrong."""
+    own = {"FIELDMARK_URL": url, "FIELDMARK_SERVICE": service, "FIELDMARK_VERSION": "v1"}
+    command = [sys.executable, "-m", "fieldmark", "doctor"]
+    ended = subprocess.run(command, env={**os.environ, **own, **environ}, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_doctor_says_why_it_cannot_say_what_arrived(tmp_path: Path, service: str) -> None:
+    with server(tmp_path / "open", free_port()) as url:
+        assert "arrived      nothing of this service yet" in doctor(url, service).splitlines()
+    writing = token(tmp_path / "closed", "--service", service, "--environment", "production")
+    with server(tmp_path / "closed", free_port()) as url:
+        said = doctor(url, service, FIELDMARK_TOKEN=writing)
+    assert "arrived      told to tokens for reading alone: ask with one by fieldmark status" in said.splitlines()
 
 
 JOB = """

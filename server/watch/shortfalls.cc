@@ -53,7 +53,7 @@ std::string NotProfiled(const bucket::BodySummary& bodies) {
     if (count > 0) kinds += (kinds.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
   };
   add(bodies.compressed, "compressed");
-  add(bodies.not_captured, "too large or cut off");
+  add(bodies.not_captured, "too large, cut off or too many at once");
   add(bodies.not_sampled, "sampled out");
   if (kinds.empty()) return kinds;
   return "JSON bodies of the last 24 hours not profiled: " + kinds + "; " +

@@ -55,9 +55,8 @@ TEST_F(ShortfallsTest, SayHowManyBodiesWereNotProfiledAndWhy) {
   SendBodies({BodyState::kCaptured, BodyState::kCompressed, BodyState::kCompressed, BodyState::kNotCaptured,
               BodyState::kNotSampled},
              now_);
-  EXPECT_THAT(Said(),
-              ElementsAre("JSON bodies of the last 24 hours not profiled: 2 compressed, 1 too large or "
-                          "cut off, 1 sampled out; 1 was."));
+  EXPECT_THAT(Said(), ElementsAre("JSON bodies of the last 24 hours not profiled: 2 compressed, 1 too large, "
+                                  "cut off or too many at once, 1 sampled out; 1 was."));
 }
 
 TEST_F(ShortfallsTest, ForgetWhatIsADayAgo) {
