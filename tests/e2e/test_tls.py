@@ -12,31 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from authority import make_authority
 from binary import BINARY, SECONDS_MAX, port_of, run, serving
-
-
-def openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=SECONDS_MAX)
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority of the test's own, ca.pem, and with localhost.pem and other.pem that it signed."""
-    folder = tmp_path_factory.mktemp("authority")
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl(
-        *["req", "-x509", *key, "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem", "-days", "2"],
-        *["-subj", "/CN=Test authority", "-addext", "basicConstraints=critical,CA:TRUE"],
-    )
-    for name, names in [("localhost", "DNS:localhost,IP:127.0.0.1"), ("other", "DNS:other.example.org")]:
-        openssl(
-            *["req", "-x509", *key, "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.crt", "-days", "2"],
-            *["-subj", f"/CN={name}", "-addext", f"subjectAltName={names}", "-addext", "basicConstraints=CA:FALSE"],
-            *["-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key"],
-        )
-        pem = (folder / f"{name}.crt").read_text() + (folder / f"{name}.key").read_text()
-        (folder / f"{name}.pem").write_text(pem)
-    return folder
+    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 @contextmanager

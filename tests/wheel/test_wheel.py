@@ -1,4 +1,5 @@
-"""The wheels of ./dev wheel, as users get them: nothing outside is needed, and in an empty environment they serve.
+"""The wheels of ./dev wheel, as users get them: nothing outside is needed, and in an empty environment they serve, and
+report by TLS to a server whose certificate they trust.
 
 Not among the default suites: building all wheels takes minutes. ``FIELDMARK_PYTHONS`` has the interpreters, as
 ``3.10=/path 3.11=/path``; ``FIELDMARK_WHEELS`` the folder.
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from authority import make_authority
 from elftools.elf.elffile import ELFFile
 from test_user_pages import BLOCK, PAGES, run_page
 
@@ -35,9 +37,10 @@ SECONDS_MAX = 300
 
 # Of the C library, which every Linux has.
 C_LIBRARY = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}
-WHEEL_BYTES_MAX = 6 << 20
+WHEEL_BYTES_MAX = 7 << 20
 INSIDE = [
-    "simdjson", "Zstandard", "libstdc++ and libgcc", "Boost", "CLI11", "fmt", "spdlog", "SQLite", "toml++", "libsodium",
+    "simdjson", "Zstandard", "libstdc++ and libgcc", "Boost", "CLI11", "fmt", "spdlog", "SQLite", "toml++", "OpenSSL",
+    "libsodium",
     "nanobind", "robin_map", "Preact", "Preact Signals", "Preact Signals Core", "uPlot",
 ]  # fmt: skip
 
@@ -155,6 +158,13 @@ def ask(port: int, method: str, path: str, document: Any = None) -> tuple[int, b
         return response.status, response.read()
 
 
+def ask_by_command(
+    command: str, programs: Path, environ: dict[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    arguments = [str(programs / "fieldmark"), command]
+    return subprocess.run(arguments, env=environ, cwd=folder, capture_output=True, text=True, timeout=SECONDS_MAX)
+
+
 @pytest.mark.parametrize("installer", ["pip", "uv"])
 @pytest.mark.parametrize("version", CLAIMED)
 def test_installed_into_an_empty_environment_it_serves(version: str, installer: str, tmp_path: Path) -> None:
@@ -165,7 +175,13 @@ def test_installed_into_an_empty_environment_it_serves(version: str, installer: 
     (tmp_path / "app.py").write_text(APPLICATION)
     server, app = free_port(), free_port()
     serve = [str(programs / "fieldmark"), "serve", "--data", "data", "--port", str(server)]
-    with started(serve, environ, tmp_path, server), closing(Relay(server)) as relay:
+    authority = make_authority(tmp_path)
+    environ["SSL_CERT_FILE"] = str(authority / "ca.pem")
+    with (
+        started(serve, environ, tmp_path, server),
+        closing(Relay(server, authority / "localhost.pem")) as relay,
+        closing(Relay(server, authority / "other.pem")) as stranger,
+    ):
         environ["FIELDMARK_URL"] = relay.url
         uvicorn = [str(programs / "python"), "-m", "uvicorn", "app:app", "--port", str(app)]
         with started(uvicorn, environ, tmp_path, app):
@@ -174,6 +190,12 @@ def test_installed_into_an_empty_environment_it_serves(version: str, installer: 
         doctor = run([str(programs / "fieldmark"), "doctor", "app:app"], environ, tmp_path)
         assert "nothing is wrong" in doctor
         assert f"python {version}." in doctor
+        # The command line has an OpenSSL of its own inside.
+        asked = ask_by_command("status", programs, {**environ, "FIELDMARK_URL": relay.url}, tmp_path)
+        assert asked.stdout.startswith("orders in production, "), asked
+        for command, code in (("doctor", 1), ("status", 2)):
+            asked = ask_by_command(command, programs, {**environ, "FIELDMARK_URL": stranger.url}, tmp_path)
+            assert (asked.returncode, "SSL_CERT_FILE" in asked.stdout + asked.stderr) == (code, True), asked
         batches = relay.applied["orders"]
         arrived = subjects(batches)
         assert arrived["POST /orders"]["request"]["by_status"] == {201: 3}
@@ -228,6 +250,6 @@ def test_the_page_on_installing_installs(tmp_path: Path) -> None:
     """Here and not among the other pages, since it takes wheels."""
     shutil.copytree(WHEELS[0].parent, tmp_path / "dist")
     output = run_page("install.md", tmp_path)
-    assert output.count("fieldmark 0.1.0") == 2
+    assert re.findall(r"^0\.1\.0$", output, re.MULTILINE) == ["0.1.0"] * 2, output
     assert re.search(r"^version +code:[0-9a-f]{8} \(code\)$", output, re.MULTILINE), output
     assert "nothing is wrong" in output
