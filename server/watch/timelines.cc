@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <utility>
 
 namespace fieldmark::watch {
 namespace {
@@ -127,8 +129,13 @@ Status TimelineReader::Fill(Part part, judge::SubjectHistory& history) const {
     for (store::Slice& slice : *slices) {
       const size_t index = IndexOf(slice);
       if (index >= history.contents.size()) continue;
-      if (source == plan_.source) history.same_source[index] = slice.summary;
-      history.contents[index].Merge(slice.summary);
+      if (source == plan_.source) {
+        // All but the body: it is nearly all of a summary, and compared across sources.
+        std::optional<bucket::BodySummary> body = std::exchange(slice.summary.body, std::nullopt);
+        history.same_source[index] = slice.summary;
+        slice.summary.body = std::move(body);
+      }
+      history.contents[index].Absorb(std::move(slice.summary));
     }
   }
   return {};
