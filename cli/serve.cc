@@ -97,8 +97,9 @@ Status Serve(const ServeSettings& settings) {
   api::ApiOptions api_options;
   api_options.data_folder = settings.data;
   api_options.hosts = {!IsLoopback(settings.listen), settings.hosts};
-  api::Api api(**store, ingest, verdicts, answers, gate, WallClock, std::move(api_options));
   api::HttpOptions http_options;
+  api_options.limits_met = http_options.met;
+  api::Api api(**store, ingest, verdicts, answers, gate, WallClock, std::move(api_options));
   http_options.address = settings.listen;
   http_options.beyond_loopback = gate.guarded();
   http_options.port = static_cast<uint16_t>(settings.port);

@@ -565,7 +565,10 @@ Response Api::GetMetrics(const Call&) {
   health.batches = ingest_.counters();
   health.store = store_.condition();
   health.gate = gate_.counters();
-  return {200, kMetricsType, MetricsText(health, ingest_.totals()), {{"Cache-Control", "no-store"}}};
+  return {200,
+          kMetricsType,
+          MetricsText(health, *options_.limits_met, ingest_.totals()),
+          {{"Cache-Control", "no-store"}}};
 }
 
 // For whoever restarts a process that hangs: it answers.

@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "server/access/gate.h"
 #include "server/api/http.h"
+#include "server/api/limits_met.h"
 #include "server/ingest/ingest.h"
 #include "server/store/store.h"
 #include "server/watch/answers.h"
@@ -22,6 +24,7 @@ namespace fieldmark::api {
 struct ApiOptions {
   std::string data_folder;  // empty: none on disk
   HostRules hosts;
+  std::shared_ptr<const LimitsMet> limits_met = std::make_shared<LimitsMet>();  // those of the HTTP server
 };
 
 class Api : public Handler {

@@ -183,6 +183,7 @@ class HttpServer::Impl {
  public:
   Impl(const HttpOptions& options, Handler& handler)
       : limits_(options.limits),
+        met_(options.met),
         handler_(handler),
         pools_{{asio::thread_pool(static_cast<size_t>(options.write_threads)),
                 asio::thread_pool(static_cast<size_t>(options.read_threads))}},
@@ -309,6 +310,7 @@ class HttpServer::Impl {
 
   void Take(Socket socket) {
     const size_t over = connections_.size() + 1;
+    if (over > limits_.connections_max) met_->Count(HttpLimit::kConnections);
     if (over <= limits_.connections_max) {
       asio::co_spawn(context_, Serve(std::move(socket)), asio::detached);
     } else if (over <= limits_.connections_max + kRefusalsMax) {
@@ -383,6 +385,7 @@ class HttpServer::Impl {
     const size_t body_bytes =
         !parser.is_done() && parser.chunked() ? limits_.body_bytes_max : parser.content_length().value_or(0);
     if (all_bodies_bytes_ + body_bytes > limits_.all_bodies_bytes_max) {
+      met_->Count(HttpLimit::kAllBodies);
       last = ProblemRetryLater(503, "taking a body: too many are under way; try again", 2);
       co_return false;
     }
@@ -414,14 +417,20 @@ class HttpServer::Impl {
   }
 
   // What a failed read means to the client; none when there is nobody to tell.
-  static std::optional<Response> ProblemOf(const beast::error_code& failed, const Connection& connection) {
-    if (failed == http::error::body_limit)
+  std::optional<Response> ProblemOf(const beast::error_code& failed, const Connection& connection) {
+    if (failed == http::error::body_limit) {
+      met_->Count(HttpLimit::kBody);
       return Problem(413, "reading a request: its body is too large; send it in parts");
+    }
     if (failed == http::error::header_limit || failed == http::error::buffer_overflow) {
+      met_->Count(HttpLimit::kHeader);
       return Problem(431,
                      "reading a request: its header is too large; shorten the target and the header fields");
     }
-    if (connection.expired) return Problem(408, "reading a request: it came too slowly; send it again");
+    if (connection.expired) {
+      met_->Count(HttpLimit::kTime);
+      return Problem(408, "reading a request: it came too slowly; send it again");
+    }
     if (failed == http::error::end_of_stream || failed == http::error::partial_message) return std::nullopt;
     if (failed.category() == http::make_error_code(http::error::bad_method).category()) {
       return Problem(
@@ -472,6 +481,7 @@ class HttpServer::Impl {
   Task<Response> Dispatch(Request request) {
     const auto lane = static_cast<size_t>(handler_.LaneOf(request));
     if (waiting_[lane] >= limits_.waiting_max) {
+      met_->Count(HttpLimit::kWaiting);
       co_return ProblemRetryLater(503, "answering a request: too many are waiting; try again", 2);
     }
     Trip trip{std::move(request), std::nullopt, {}, {}};
@@ -494,6 +504,7 @@ class HttpServer::Impl {
     try {
       return handler_.Handle(request);
     } catch (const std::bad_alloc&) {
+      met_->Count(HttpLimit::kMemory);
       return ProblemRetryLater(503, "answering a request: this server ran out of memory; try again", 5);
     } catch (const std::exception& error) {
       spdlog::error("answering {} failed: {}", request.method, error.what());
@@ -503,6 +514,7 @@ class HttpServer::Impl {
 
   // Used by what context_ destroys, so they stand before it.
   const HttpLimits limits_;
+  const std::shared_ptr<LimitsMet> met_;
   Handler& handler_;
   std::list<Connection*> connections_;
   size_t all_bodies_bytes_ = 0;

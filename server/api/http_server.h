@@ -9,6 +9,7 @@
 
 #include "fieldmark/base/result.h"
 #include "server/api/http.h"
+#include "server/api/limits_met.h"
 
 namespace fieldmark::api {
 
@@ -33,6 +34,7 @@ struct HttpOptions {
   int write_threads = 16;        // more than cores: they wait for the disk together
   int read_threads = 2;
   HttpLimits limits;
+  std::shared_ptr<LimitsMet> met = std::make_shared<LimitsMet>();  // counts them
 };
 
 // Not safe for use by several threads at once, except that the handler runs on threads of its own.

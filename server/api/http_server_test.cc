@@ -170,6 +170,14 @@ class HttpServerTest : public testing::Test {
     return client.ReadResponse();
   }
 
+  // That one once, and no other; none: no limit.
+  static void ExpectMet(const HttpOptions& options, std::optional<HttpLimit> limit) {
+    for (size_t i = 0; i < kHttpLimitNames.size(); ++i) {
+      const auto each = static_cast<HttpLimit>(i);
+      EXPECT_EQ(options.met->times(each), limit == each ? 1u : 0u) << kHttpLimitNames[i];
+    }
+  }
+
   EchoHandler handler_;
   std::unique_ptr<HttpServer> server_;
 };
@@ -224,18 +232,21 @@ struct BadRequest {
   const char* name;
   std::string bytes;
   const char* status;
+  std::optional<HttpLimit> met = std::nullopt;
 };
 
 class BadRequestTest : public HttpServerTest, public testing::WithParamInterface<BadRequest> {};
 
 TEST_P(BadRequestTest, IsToldWhyAndTheConnectionCloses) {
-  Start();
+  const HttpOptions options = SmallOptions();
+  Start(options);
   RawClient client(server_->port());
   client.Send(GetParam().bytes);
   const std::string response = client.ReadToEnd();
   EXPECT_THAT(response, StartsWith(std::string("HTTP/1.1 ") + GetParam().status));
   EXPECT_THAT(response, HasSubstr("application/problem+json"));
   EXPECT_THAT(response, HasSubstr("Connection: close"));
+  ExpectMet(options, GetParam().met);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -246,14 +257,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"BadField", "GET / HTTP/1.1\r\nno colon here\r\n\r\n", "400"},
         BadRequest{"BadLength", "POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n", "400"},
         BadRequest{"BadChunk", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400"},
-        BadRequest{"LongHeader", "GET / HTTP/1.1\r\nX: " + std::string(5000, 'x') + "\r\n\r\n", "431"},
-        BadRequest{"BodyTooLarge", "POST / HTTP/1.1\r\nContent-Length: 100001\r\n\r\n", "413"},
+        BadRequest{"LongHeader", "GET / HTTP/1.1\r\nX: " + std::string(5000, 'x') + "\r\n\r\n", "431",
+                   HttpLimit::kHeader},
+        BadRequest{"BodyTooLarge", "POST / HTTP/1.1\r\nContent-Length: 100001\r\n\r\n", "413",
+                   HttpLimit::kBody},
         BadRequest{"BodyGrowsTooLarge",
                    "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1e000\r\n" +
                        std::string(0x1e000, 'x') + "\r\n0\r\n\r\n",
-                   "413"},
-        BadRequest{"SlowHeader", "GET / HTTP/1.1\r\nHost: loc", "408"},
-        BadRequest{"SlowBody", "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhe", "408"}),
+                   "413", HttpLimit::kBody},
+        BadRequest{"SlowHeader", "GET / HTTP/1.1\r\nHost: loc", "408", HttpLimit::kTime},
+        BadRequest{"SlowBody", "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhe", "408", HttpLimit::kTime}),
     [](const auto& one) { return one.param.name; });
 
 TEST_F(HttpServerTest, LetsAClientSendAWholeTooLargeBodyAndStillReadWhy) {
@@ -299,6 +312,7 @@ TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
   const std::string response = third.ReadToEnd();
   EXPECT_THAT(response, StartsWith("HTTP/1.1 503"));
   EXPECT_THAT(response, HasSubstr("Retry-After: "));
+  ExpectMet(options, HttpLimit::kConnections);
 }
 
 TEST_F(HttpServerTest, RefusesBodiesOverWhatAllMayHold) {
@@ -307,6 +321,7 @@ TEST_F(HttpServerTest, RefusesBodiesOverWhatAllMayHold) {
   Start(options);
   EXPECT_THAT(Exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n"),
               StartsWith("HTTP/1.1 503"));
+  ExpectMet(options, HttpLimit::kAllBodies);
   EXPECT_THAT(Exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok"),
               StartsWith("HTTP/1.1 200"));
 }
@@ -331,6 +346,7 @@ TEST_F(HttpServerTest, TellsWhoComesWhenTooManyWait) {
   held.Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
   handler_.WaitUntilHeld(1);
   EXPECT_THAT(Exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 503"));
+  ExpectMet(options, HttpLimit::kWaiting);
   handler_.LetGo();
   EXPECT_THAT(held.ReadResponse(), StartsWith("HTTP/1.1 200"));
 }

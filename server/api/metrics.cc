@@ -79,6 +79,15 @@ void AddOwnHealth(const OwnHealth& health, Text& text) {
   text.One("fieldmark_sessions", "gauge", "Of people on the page.", health.gate.sessions);
 }
 
+void AddLimitsMet(const LimitsMet& met, Text& text) {
+  constexpr std::string_view kMet = "fieldmark_http_limits_met_total";
+  text.Family(kMet, "counter", "Requests and connections that were refused, by the limit that they met.");
+  for (size_t i = 0; i < kHttpLimitNames.size(); ++i) {
+    text.Sample(kMet, fmt::format("{{limit=\"{}\"}}", kHttpLimitNames[i]),
+                met.times(static_cast<HttpLimit>(i)));
+  }
+}
+
 void AddLatency(const ingest::RequestTotals::Name& name, const ingest::RequestTotal& total, Text& text) {
   uint64_t below = 0;
   for (size_t i = 0; i < ingest::kLatencyBuckets; ++i) {
@@ -95,9 +104,10 @@ void AddLatency(const ingest::RequestTotals::Name& name, const ingest::RequestTo
 
 }  // namespace
 
-std::string MetricsText(const OwnHealth& health, const ingest::RequestTotals& totals) {
+std::string MetricsText(const OwnHealth& health, const LimitsMet& met, const ingest::RequestTotals& totals) {
   Text text;
   AddOwnHealth(health, text);
+  AddLimitsMet(met, text);
   const auto all = totals.All();
   constexpr std::string_view kRequests = "fieldmark_requests_total";
   text.Family(kRequests, "counter",

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/access/gate.h"
+#include "server/api/limits_met.h"
 #include "server/ingest/ingest.h"
 #include "server/store/store.h"
 
@@ -21,6 +22,6 @@ struct OwnHealth {
   access::GateCounters gate;
 };
 
-std::string MetricsText(const OwnHealth& health, const ingest::RequestTotals& totals);
+std::string MetricsText(const OwnHealth& health, const LimitsMet& met, const ingest::RequestTotals& totals);
 
 }  // namespace fieldmark::api
