@@ -116,6 +116,10 @@ class History {
     std::vector<size_t> order(kFives);
     for (size_t i = 0; i < kFives; ++i) order[i] = i;
     for (Minute hour = from; hour < now_; hour += kHour) {
+      if ((hour - from) % kDay == 0) {
+        std::fprintf(stderr, "    day %lld of %lld\n", static_cast<long long>((hour - from) / kDay + 1),
+                     static_cast<long long>((now_ - from) / kDay));
+      }
       if (hour % (6 * kHour) == 0 || hour == from) random_.Shuffle(order);
       const bool by_minute = hour >= now_ - kMinutesKept - kHour;
       bucket::Buckets buckets;
