@@ -486,6 +486,19 @@ TEST(SqliteStoreTest, AClockThatRunsAheadDeletesNothing) {
   EXPECT_EQ(Documents(*store, Step::kDay), 20u * 72 + 1);
 }
 
+TEST(SqliteStoreTest, AClockThatIsSetBackKeepsNothingWaiting) {
+  TemporaryFolder folder;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
+  MustAppend(*store, SampleBatches::Counted(kOrders, 1, 1, kNoon - 1, 7));
+  // It came an hour from now, as it seems: nobody waits for that.
+  CompactAll(*store, kNoon - 60);
+  EXPECT_EQ(store->condition().log_bytes, 0);
+  EXPECT_EQ(store->condition().oldest_received_unix_ms, 0);
+  MustAppend(*store, SampleBatches::Counted(kOrders, 1, 2, kNoon - 61, 4));
+  CompactAll(*store, kNoon + 70);
+  for (const Step step : kAllSteps) EXPECT_EQ(Documents(*store, step), 11u);
+}
+
 TEST(SqliteStoreTest, ALogThatIsNotFoldedStopsGrowing) {
   TemporaryFolder folder;
   SqliteSettings settings;
