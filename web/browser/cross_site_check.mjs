@@ -60,6 +60,7 @@ async function check(page) {
     document.forms[0].submit();
   }, url);
   expect("its form is refused", (await answered).status() === 403);
+  await page.waitForURL((at) => at.href.startsWith(url));
   expect("no cookie went along", sent.every((headers) => !("cookie" in headers)));
   expect(
     "nothing that changes something was let through",
