@@ -364,16 +364,22 @@ Result<bool> Compactor::DropOldChunks(UnixMs now) {
 }
 
 Result<bool> Compactor::MakeRoom(UnixMs now) {
-  const std::lock_guard lock(writer_mutex_);
+  const int64_t before = forgotten_early_;
+  FM_RETURN_IF_ERROR(WithWriter([&] { return ForgetOldest(now); }));
+  return forgotten_early_ > before;
+}
+
+Status Compactor::ForgetOldest(UnixMs now) {
   const Result<bool> near_limit = NearLimit();
-  if (!near_limit.ok() || !*near_limit) return near_limit;
+  if (!near_limit.ok()) return near_limit.error();
+  if (!*near_limit) return {};
   Result<Transaction> transaction = Transaction::Begin(writer_, Transaction::Kind::kWrite);
   if (!transaction.ok()) return transaction.error();
   const Result<Minute> newest = NewestTrusted(now);
   if (!newest.ok()) return newest.error();
   const Result<std::optional<Oldest>> oldest = FindOldest(*newest);
   if (!oldest.ok()) return oldest.error();
-  if (!*oldest) return false;
+  if (!*oldest) return {};
   FM_RETURN_IF_ERROR(
       writer_.Run("DELETE FROM chunk WHERE id IN"
                   " (SELECT id FROM chunk WHERE step = ? AND family = ? AND start_minute = ? LIMIT ?)",
@@ -383,7 +389,7 @@ Result<bool> Compactor::MakeRoom(UnixMs now) {
   FM_RETURN_IF_ERROR(transaction->Commit());
   forgotten_early_ += deleted;
   forgotten_early_unix_ms_ = now;
-  return true;
+  return {};
 }
 
 Result<bool> Compactor::NearLimit() {

@@ -81,6 +81,7 @@ class Compactor {
   Result<bool> DropOld(UnixMs now);
   Result<bool> DropOldChunks(UnixMs now);
   Result<bool> MakeRoom(UnixMs now);
+  Status ForgetOldest(UnixMs now);
   Result<bool> NearLimit();
   // Chunks of one step and family that begin together; none when nothing is over.
   struct Oldest {
