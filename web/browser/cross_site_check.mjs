@@ -5,15 +5,11 @@
 //
 // With a token the browser is logged in at the server first. Exit: 0 the other page read and changed nothing ·
 // 1 it did · 2 could not run.
-import { startChromium } from "./chromium.mjs";
+import { checkInBrowser } from "./chromium.mjs";
 
 const [url, other, token] = process.argv.slice(2);
 
-async function check(page) {
-  const expect = (what, holds) => {
-    if (!holds) throw new Error(what);
-    console.log(`✓ ${what}`);
-  };
+async function check(page, expect) {
   await page.goto(url);
   if (token) {
     await page.getByLabel("Token for reading").fill(token);
@@ -85,20 +81,4 @@ async function check(page) {
   expect("the server's own page is as it was", (await page.getByText("theirs").count()) === 0);
 }
 
-let browser;
-try {
-  browser = await startChromium();
-} catch (error) {
-  console.error(`checking what another site may do: ${error.message}`);
-  process.exit(2);
-}
-try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(20_000);
-  await check(page);
-} catch (error) {
-  console.error(`✗ ${error.message}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+await checkInBrowser("checking what another site may do", check);

@@ -4,16 +4,12 @@
 //   node browser/login_check.mjs URL TOKEN
 //
 // Exit: 0 everything was as it should be · 1 not · 2 could not run.
-import { startChromium } from "./chromium.mjs";
+import { checkInBrowser } from "./chromium.mjs";
 
 const [url, token] = process.argv.slice(2);
 
-async function check(page) {
+async function check(page, expect) {
   const cookieOf = async () => (await page.context().cookies()).find((cookie) => cookie.name === "fieldmark_session");
-  const expect = (what, holds) => {
-    if (!holds) throw new Error(what);
-    console.log(`✓ ${what}`);
-  };
   await page.goto(url);
   const form = page.getByLabel("Token for reading");
   await form.fill("fm_00000000_wrong");
@@ -44,20 +40,4 @@ async function check(page) {
   expect("the old cookie opens nothing any more", (await page.getByText("shop", { exact: true }).count()) === 0);
 }
 
-let browser;
-try {
-  browser = await startChromium();
-} catch (error) {
-  console.error(`checking the log-in: ${error.message}`);
-  process.exit(2);
-}
-try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(20_000);
-  await check(page);
-} catch (error) {
-  console.error(`✗ ${error.message}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+await checkInBrowser("checking the log-in", check);
