@@ -66,6 +66,7 @@ TEST(Verdict, OfSeriesWithoutDataIsNeverGreen) {
       series.weights.assign(length, 0);
       series.distributions.resize(kind == Kind::kDistribution ? length : 0);
       series.mixes.resize(kind == Kind::kMix ? length : 0);
+      series.category_values = {{"0", "paid"}};
       const Verdict verdict = VerdictOf(Minutes(100), 50, {series});
       EXPECT_EQ(verdict.state, State::kCannotCompare) << static_cast<int>(kind) << " of " << length;
     }

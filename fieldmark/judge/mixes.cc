@@ -50,7 +50,8 @@ Table TableOf(const Series& series) {
     for (Table::Entry& entry : entries) entry.documents *= each;
     table.documents.push_back(sum * each);
   }
-  table.categories = numbers.size();
+  if (table.names.empty()) table.names.emplace_back();  // of nothing there is one, and nowhere
+  table.categories = table.names.size();
   return table;
 }
 
@@ -137,8 +138,7 @@ std::string CategoryValue(const Series& series, const std::string& category) {
 }
 
 void WeighMix(const Series& series, const Windows& windows, const Settings& settings, Evidence& evidence) {
-  Table table = TableOf(series);
-  table.categories = std::max<size_t>(table.categories, 1);
+  const Table table = TableOf(series);
   const Totals totals = TotalsOf(table, windows);
   double variation = 0;
   std::vector<uint32_t> ranked = Ranked(totals, variation);
