@@ -165,6 +165,16 @@ bool MovedEnough(const Part& part, const Histogram& before, const Series& series
   return move >= settings.distribution_effect_min * Spread(before);
 }
 
+// The smallest move of all values, relative to their median, that is moved enough.
+double LeastMove(const Histogram& before, const Series& series, const Settings& settings) {
+  const double median = std::abs(before.Quantile(0.5));
+  if (median <= 0) return 1;
+  if (IsTiming(series)) return std::max(settings.latency_effect_min, settings.latency_ms_min / median);
+  return std::max(settings.distribution_effect_min * Spread(before),
+                  IsFreshness(series) ? kFreshnessMsMin : 0) /
+         median;
+}
+
 // More load makes slow: twice the load four times as slow where three sevenths of the capacity were in use
 // (a queue with one server, M/M/1).
 bool LoadExplains(const Part& part) {
@@ -205,10 +215,12 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
   const auto parts = static_cast<double>(thresholds.size());
   evidence.p = 1;
   double best_p = 2;
+  ShareTest median_test;  // what could have been seen is said of all values
   for (const Threshold& threshold : thresholds) {
     const ShareTrack track = TrackOf(series, windows, scale, threshold);
     Part part{threshold, JudgeShare(track, windows), sides.before.Quantile(threshold.quantile),
               sides.after.Quantile(threshold.quantile)};
+    if (threshold.quantile == 0.5 && threshold.above) median_test = part.judgement.test;
     double p = kDoubt * parts * part.judgement.p;
     if (part.judgement.test.short_history) {
       // Only the median is sure enough, and of its two sides the one that gained documents.
@@ -233,10 +245,9 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     evidence.quantile = NameOf(threshold.quantile);
   }
   TakeShape(series, sides.before, sides.after, evidence);
+  evidence.test = median_test;
   evidence.tests = kDoubt * parts;
-  const double median = std::abs(sides.before.Quantile(0.5));
-  const double spread = settings.distribution_effect_min * Spread(sides.before);
-  evidence.reach_min = IsTiming(series) ? settings.latency_effect_min : median > 0 ? spread / median : 1;
+  evidence.reach_min = LeastMove(sides.before, series, settings);
   evidence.past_quantiles = QuantilesOf(sides.before);
 }
 

@@ -10,15 +10,24 @@
 namespace fieldmark::judge {
 namespace {
 
-// The relative move that puts `share` of a distribution above its earlier median.
-double RelativeMove(const std::vector<float>& quantiles, double share) {
-  if (quantiles.empty() || !(share < 1)) return 1;
+// Above which a share of a distribution lies, given its quantiles.
+double ValueAbove(const std::vector<float>& quantiles, double share) {
   const auto count = static_cast<double>(quantiles.size());
-  const double median = quantiles[quantiles.size() / 2];
-  const auto at = static_cast<size_t>(std::clamp((1 - share) * (count + 1) - 1, 0.0, count - 1));
-  if (median == 0) return 1;
-  const double value = quantiles[at];
-  return value * median > 0 ? std::abs(median / value - 1) : std::abs(median - value) / std::abs(median);
+  const double at = std::clamp((1 - share) * (count + 1) - 1, 0.0, count - 1);
+  const auto below = static_cast<size_t>(at);
+  const size_t above = std::min(below + 1, quantiles.size() - 1);
+  const double part = at - static_cast<double>(below);
+  return (1 - part) * quantiles[below] + part * quantiles[above];
+}
+
+// The relative move of all values that puts `move` more of a distribution beyond a place which `share` is
+// above.
+double RelativeMove(const std::vector<float>& quantiles, double share, double move) {
+  if (quantiles.empty() || !(share + move < 1)) return 1;
+  const double place = ValueAbove(quantiles, share);
+  const double value = ValueAbove(quantiles, share + move);
+  if (place == 0) return 1;
+  return value * place > 0 ? std::abs(place / value - 1) : std::abs(place - value) / std::abs(place);
 }
 
 }  // namespace
@@ -88,12 +97,12 @@ void WeighLevel(const Series& series, const Windows& windows, const Settings& se
 
 double Evidence::Reach(double significance) const {
   const double part = significance / tests;
-  if (const auto* level = std::get_if<LevelJudgement>(&test)) return std::max(reach_min, level->Reach(part));
+  if (const auto* level = std::get_if<LevelJudgement>(&test)) return level->Reach(part, reach_min);
   const auto& share = std::get<ShareTest>(test);
-  const double move = share.Reach(part);
-  if (kind != Kind::kDistribution) return std::max(reach_min, move);
-  const double relative = RelativeMove(past_quantiles, std::min(share.expected, 1 - share.expected) + move);
-  return std::max(reach_min, short_history ? kLevelBound * (1 + relative) - 1 : relative);
+  if (kind != Kind::kDistribution) return share.Reach(part, reach_min);
+  const double seen = RelativeMove(past_quantiles, share.expected, share.Reach(part, 0));
+  const double blur = RelativeMove(past_quantiles, share.expected, share.Blur(share.expected));
+  return std::max(short_history ? kLevelBound * (1 + seen) - 1 : seen, (1 + reach_min) * (1 + blur) - 1);
 }
 
 bool IsFailure(const Evidence& evidence) {

@@ -76,6 +76,28 @@ std::vector<double> AdjustedP(const std::vector<double>& p) {
   return adjusted;
 }
 
+void PoolTails(std::vector<Evidence>& family) {
+  std::map<Kind, FarPlacebos> pooled;
+  const auto by_past = [](Evidence& evidence) -> LevelJudgement* {
+    auto* level = std::get_if<LevelJudgement>(&evidence.test);
+    const bool judged = level != nullptr && evidence.standing == Standing::kJudged;
+    return judged && !level->short_history ? level : nullptr;
+  };
+  for (Evidence& evidence : family) {
+    if (const LevelJudgement* level = by_past(evidence)) {
+      pooled[evidence.kind].far += level->far;
+      pooled[evidence.kind].all += level->placebos;
+    }
+  }
+  for (Evidence& evidence : family) {
+    LevelJudgement* level = by_past(evidence);
+    if (level == nullptr) continue;
+    const FarPlacebos& all = pooled[evidence.kind];
+    level->TakeTail({all.far - level->far, all.all - level->placebos});
+    if (evidence.p < 1) evidence.p = level->p;
+  }
+}
+
 std::vector<Candidate> WithoutExplained(const std::vector<Candidate>& candidates) {
   // Both are of one subject and field, so only those need comparing.
   std::map<std::pair<std::string, std::string>, std::vector<const Candidate*>> by_field;

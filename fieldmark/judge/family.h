@@ -13,6 +13,10 @@ namespace fieldmark::judge {
 // Benjamini and Hochberg's adjusted p (1995), in the order of `p`.
 std::vector<double> AdjustedP(const std::vector<double>& p);
 
+// Judges each level's tail by those of the family's other levels of its kind too: one signal's past has few
+// placebos far out.
+void PoolTails(std::vector<Evidence>& family);
+
 // A finding that another one of the same family explains is no finding: a type that left for another, values
 // of a field whose type changed, the hashes of values that moved, the exceptions behind a status. Only one as
 // sure explains.

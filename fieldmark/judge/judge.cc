@@ -86,6 +86,7 @@ void Judge::Add(const Series& series) {
 Verdict Judge::Finish() {
   Verdict verdict;
   verdict.change = state_->change;
+  PoolTails(state_->family);
   const double significance = SignificanceOf(state_->family, state_->change.spend);
   verdict.findings =
       FindingsOf(state_->family, state_->change.spend, state_->settings.suspected_q, SentenceOf);

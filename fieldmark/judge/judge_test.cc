@@ -98,6 +98,30 @@ TEST(Verdict, OfConstantsIsNoChange) {
             State::kNoChange);
 }
 
+// A volume that is twenty times as high at noon as at night, judged three hours after another change.
+TEST(Verdict, OfAVolumeWithARhythmKeepsTheDaysBeforeAnotherChange) {
+  constexpr size_t kHours = 15 * 24;
+  constexpr size_t kNoon = 14 * 24 + 12;
+  Series volume;
+  volume.signal = "requests";
+  volume.kind = Kind::kCount;
+  std::mt19937_64 random(5);
+  for (size_t hour = 0; hour < kHours; ++hour) {
+    const double rhythm = 1.6 * std::cos((static_cast<double>(hour % 24) - 12) / 24 * 2 * 3.141592653589793);
+    volume.values.push_back(
+        static_cast<double>(std::poisson_distribution<int>(10'000 * std::exp(rhythm))(random)));
+  }
+  Timeline timeline{kStart, 3600, kHours, {}, {}};
+  const double alone = VerdictOf(timeline, kNoon, {volume}, 3600).could_have_seen;
+  timeline.known_changes_unix_s = {kStart + static_cast<int64_t>(kNoon - 3) * 3600};
+  EXPECT_EQ(VerdictOf(timeline, kNoon, {volume}, 3600).could_have_seen, alone);
+  EXPECT_LT(alone, 0.25);
+
+  // One that did double it begins the history anew.
+  for (size_t hour = kNoon - 3; hour < kHours; ++hour) volume.values[hour] *= 3;
+  EXPECT_GT(VerdictOf(timeline, kNoon, {volume}, 3600).could_have_seen, 1);
+}
+
 TEST(Verdict, CountsTheSecondSignalOfANameAsNotComparable) {
   const Series series = Shares("a", Steps(200, 1, 1, 1), 100);
   const Verdict verdict = VerdictOf(Minutes(201), 200, {series, series});

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "fieldmark/judge/dating.h"
+#include "fieldmark/judge/mixture.h"
 #include "fieldmark/judge/tails.h"
 
 namespace fieldmark::judge {
@@ -102,17 +104,6 @@ struct Transform {
   }
 };
 
-// What a level is held against; STATISTICS.md says which lies when. The later ones need more history.
-enum class Contrast : uint8_t {
-  kWholePast,
-  kJustBefore,
-  kStep,       // the window just before
-  kSameClock,  // the same clock time on earlier days
-  kClockStep,  // the step, against the steps of earlier days at that clock time
-};
-constexpr Contrast kContrasts[] = {Contrast::kWholePast, Contrast::kJustBefore, Contrast::kStep,
-                                   Contrast::kSameClock, Contrast::kClockStep};
-
 double Median(std::vector<double>& values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -143,27 +134,40 @@ class Contrasts {
   Contrasts(const LevelTrack& track, const Transform& transform, const Windows& windows, size_t first)
       : track_(track), transform_(transform), windows_(windows), first_(first) {}
 
-  std::optional<Difference> At(Contrast contrast, const Window& window) const {
+  std::optional<Difference> At(Control control, const Window& window) const {
     const Level level = track_.Over(window);
     if (level.weight <= 0) return std::nullopt;
     Difference difference{transform_(level), transform_.SamplingVariance(level), {}};
-    switch (contrast) {
-      case Contrast::kWholePast:
-        return Against(difference,
-                       track_.Over(windows_.ControlsOf(Control::kWholePast, window.from, first_)));
-      case Contrast::kJustBefore:
-        return Against(difference,
-                       track_.Over(windows_.ControlsOf(Control::kJustBefore, window.from, first_)));
-      case Contrast::kStep:
+    switch (control) {
+      case Control::kWholePast:
+      case Control::kJustBefore:
+        return Against(difference, track_.Over(windows_.ControlsOf(control, window.from, first_)));
+      case Control::kStep:
         return Against(difference, JustBefore(window));
-      case Contrast::kSameClock:
+      case Control::kSameClock:
         return OverDays(difference, window, false);
-      case Contrast::kClockStep: {
+      case Control::kClockStep: {
         const std::optional<Difference> step = Against(difference, JustBefore(window));
         return step ? OverDays(*step, window, true) : step;
       }
     }
     return std::nullopt;
+  }
+
+  // From a mixture of controls, all of which must speak. It rests on the one that has most weight.
+  std::optional<Difference> At(const Weights& weights, const Window& window) const {
+    Difference mixed;
+    double most = 0;
+    for (size_t i = 0; i < kControlCount; ++i) {
+      if (weights[i] <= 0) continue;
+      const std::optional<Difference> difference = At(kControls[i], window);
+      if (!difference) return std::nullopt;
+      mixed.value += weights[i] * difference->value;
+      mixed.sampling += weights[i] * difference->sampling;  // they share the window: at most so much
+      if (weights[i] > most) mixed.control = difference->control;
+      most = std::max(most, weights[i]);
+    }
+    return mixed;
   }
 
  private:
@@ -226,13 +230,9 @@ double Scale(const std::vector<double>& differences) {
   return kWholeOfNineTenths * std::sqrt(sum / static_cast<double>(kept));
 }
 
-Placebos PlacebosOf(const Contrasts& contrasts, Contrast contrast, const Windows& windows, size_t first) {
+Placebos PlacebosOf(std::vector<double> differences) {
   Placebos placebos;
-  for (const size_t at : windows.Placebos(first)) {
-    if (at < first + 4 * windows.length()) continue;
-    const auto difference = contrasts.At(contrast, Window{at, at + windows.length()});
-    if (difference) placebos.differences.push_back(difference->value);
-  }
+  placebos.differences = std::move(differences);
   const auto& all = placebos.differences;
   if (all.empty()) return placebos;
   double squares = 0;
@@ -247,32 +247,86 @@ Placebos PlacebosOf(const Contrasts& contrasts, Contrast contrast, const Windows
   return placebos;
 }
 
-// Whether the last known change moved this level: then what was before it is no control.
+// How far each placebo window was from each control; NaN where one says nothing.
+std::vector<Differences> DifferencesOf(const Contrasts& contrasts, const Windows& windows, size_t first) {
+  std::vector<Differences> rows;
+  for (const size_t at : windows.Placebos(first)) {
+    if (at < first + 4 * windows.length()) continue;
+    Differences& row = rows.emplace_back();
+    for (size_t i = 0; i < kControlCount; ++i) {
+      const auto difference = contrasts.At(kControls[i], Window{at, at + windows.length()});
+      row[i] = difference ? difference->value : NAN;
+    }
+  }
+  return rows;
+}
+
+// Those of a mixture, where all of it speaks.
+std::vector<double> MixedOf(const std::vector<Differences>& rows, const Weights& weights) {
+  std::vector<double> mixed;
+  for (const Differences& row : rows) {
+    double value = 0;
+    for (size_t i = 0; i < kControlCount; ++i) {
+      if (weights[i] > 0) value += weights[i] * row[i];
+    }
+    if (std::isfinite(value)) mixed.push_back(value);
+  }
+  return mixed;
+}
+
+// Of the controls that speak at the change and at nearly all placebos. No incident counts for more than three
+// scales.
+std::optional<Weights> MixtureOf(std::vector<Differences> rows, std::array<bool, kControlCount> usable) {
+  for (size_t i = 0; i < kControlCount; ++i) {
+    const std::vector<double> spoken = MixedOf(rows, Only(i));
+    usable[i] =
+        usable[i] && static_cast<double>(spoken.size()) >= kSpokenMin * static_cast<double>(rows.size());
+    const double limit = spoken.empty() ? 0 : kFarScales * Scale(spoken);
+    for (Differences& row : rows) {
+      if (!usable[i]) row[i] = 0;
+      if (std::isfinite(row[i])) row[i] = std::clamp(row[i], -limit, limit);
+    }
+  }
+  std::erase_if(rows, [](const Differences& row) {
+    return std::any_of(row.begin(), row.end(), [](double value) { return !std::isfinite(value); });
+  });
+  if (static_cast<double>(rows.size()) < kMixedFrom) return std::nullopt;
+  return SteadiestMixture(rows, usable);
+}
+
+// How far a known change moved this level. Where there are days before it, less what the clock does: both the
+// step at the change and the day from then on, whichever moved less.
+double MovedBy(const LevelTrack& track, const Transform& transform, const Windows& windows, size_t change) {
+  const size_t later = windows.before().to;
+  const Level old_side = track.Over(Window{0, change});
+  const Level new_side = track.Over(Window{change, later});
+  if (old_side.weight <= 0 || new_side.weight <= 0) return 0;
+  const Contrasts contrasts(track, transform, windows, 0);
+  const size_t day = std::max<size_t>(1, windows.day_steps());
+  const auto step =
+      contrasts.At(Control::kClockStep, Window{change, std::min(later, change + windows.length())});
+  const auto stays = contrasts.At(Control::kSameClock, Window{change, std::min(later, change + day)});
+  if (!step || !stays) return std::abs(transform(old_side) - transform(new_side));
+  return std::min(std::abs(step->value), std::abs(stays->value));
+}
+
+// The last known change that moved this level: what was before it is no control.
 size_t FirstComparable(const LevelTrack& track, const Transform& transform, const Windows& windows) {
-  size_t later = windows.before().to;
+  if (!transform.logarithmic) return 0;
   const auto& changes = windows.known_changes();
   for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
-    const Level old_side = track.Over(Window{0, *change});
-    const Level new_side = track.Over(Window{*change, later});
-    if (old_side.weight <= 0 || new_side.weight <= 0) continue;
-    if (transform.logarithmic && std::abs(transform(old_side) - transform(new_side)) > std::log(2.0))
-      return *change;
+    if (MovedBy(track, transform, windows, *change) > std::log(2.0)) return *change;
   }
   return 0;
 }
 
 // Volumes follow the clock: the whole past is none of their controls where there are days of it.
-bool Allowed(Contrast contrast, Kind kind, const Windows& windows) {
-  return kind != Kind::kCount || windows.days() < kDaysMin || contrast != Contrast::kWholePast;
+bool Allowed(Control control, Kind kind, const Windows& windows) {
+  return kind != Kind::kCount || windows.days() < kDaysMin || control != Control::kWholePast;
 }
 
 // Degrees of freedom with which Student's t has as much beyond three scales as placebos have.
-double TailDof(const Placebos& placebos) {
-  const auto far = static_cast<double>(
-      std::count_if(placebos.differences.begin(), placebos.differences.end(),
-                    [&](double value) { return std::abs(value) > kFarScales * placebos.scale; }));
-  const double share =
-      (far + kFarShare * kFarWeight) / (static_cast<double>(placebos.differences.size()) + kFarWeight);
+double TailDof(double share) {
   double low = kTailDofMin;
   double high = kTailDofMax;
   for (int i = 0; i < 12; ++i) {
@@ -284,17 +338,20 @@ double TailDof(const Placebos& placebos) {
 
 void JudgeByPast(LevelJudgement& judgement, const Transform& transform, double difference, double sampling,
                  const Placebos& placebos) {
-  judgement.dof = std::min(TailDof(placebos), placebos.moments);
+  judgement.moments = placebos.moments;
   judgement.scale = std::sqrt(std::max(placebos.scale * placebos.scale, sampling));
   if (judgement.scale <= 0)
     judgement.scale = transform.logarithmic ? 1e-6 : std::abs(judgement.from) * 1e-6 + 1e-12;
-  const double tail = StudentUpper(std::abs(difference) / judgement.scale, judgement.dof);
+  judgement.deviation = std::abs(difference) / judgement.scale;
+  judgement.placebos = static_cast<double>(placebos.differences.size());
   const auto as_large = std::count_if(
       placebos.differences.begin(), placebos.differences.end(),
       [&](double placebo) { return placebo * difference > 0 && std::abs(placebo) >= std::abs(difference); });
-  const double seen =
-      2 * static_cast<double>(as_large) / static_cast<double>(placebos.differences.size() + 1);
-  judgement.p = std::min(1.0, std::max(2 * kDoubt * tail, seen));
+  judgement.seen = 2 * static_cast<double>(as_large) / (judgement.placebos + 1);
+  judgement.far = static_cast<double>(
+      std::count_if(placebos.differences.begin(), placebos.differences.end(),
+                    [&](double value) { return std::abs(value) > kFarScales * placebos.scale; }));
+  judgement.TakeTail({});
 }
 
 // `seen_scale` is what the few placebos there are would say.
@@ -314,12 +371,12 @@ void JudgeByBound(LevelJudgement& judgement, const Transform& transform, double 
 // How a move went, other than beginning at the change and staying (dating.h). The window before is judged by
 // the same contrast; what the hours before had, by the clock where there are days of it.
 std::string_view CourseOf(const LevelTrack& track, const Transform& transform, const Contrasts& contrasts,
-                          Contrast contrast, const Windows& windows, const LevelJudgement& judgement,
+                          const Weights& weights, const Windows& windows, const LevelJudgement& judgement,
                           double moved) {
   const Window after = windows.after();
   if (after.from < windows.length()) return {};
   const Window before{after.from - windows.length(), after.from};
-  const auto earlier = contrasts.At(contrast, before);
+  const auto earlier = contrasts.At(weights, before);
   const double away = kAwayScales * judgement.scale;
   if (earlier && earlier->value * moved > 0 && std::abs(earlier->value) >= away &&
       std::abs(earlier->value) >= kHalf * std::abs(moved)) {
@@ -328,23 +385,28 @@ std::string_view CourseOf(const LevelTrack& track, const Transform& transform, c
   const size_t week = kDaysMax * windows.day_steps();
   if (week > 0 && after.from > week) {
     const Window last_week{after.from - week, after.to - week};
-    auto then = contrasts.At(contrast, last_week);
-    if (!then) then = contrasts.At(Contrast::kJustBefore, last_week);
-    if (then && then->value * moved > 0 && std::abs(then->value) >= kHalf * std::abs(moved)) {
-      return kEnvironmentMoved;
+    // Where the control does not reach back so far, both weeks from the windows just before: what is left of
+    // the move is what last week did not do.
+    std::optional<Difference> now;
+    auto then = contrasts.At(weights, last_week);
+    if (!then) {
+      then = contrasts.At(Control::kJustBefore, last_week);
+      now = contrasts.At(Control::kJustBefore, after);
     }
+    const double left = then ? (now ? now->value : moved) - then->value : moved;
+    if (left * moved <= kHalf * moved * moved) return kEnvironmentMoved;
   }
   const Window second_half{after.from + (after.size() + 1) / 2, after.to};
   const Level second = track.Over(second_half);
   if (after.size() > 1 && second.weight > 0) {
     // The clock's own course within the window is none of the move's, where there are days to tell it.
-    const auto whole = contrasts.At(Contrast::kSameClock, after);
-    const auto half = contrasts.At(Contrast::kSameClock, second_half);
+    const auto whole = contrasts.At(Control::kSameClock, after);
+    const auto half = contrasts.At(Control::kSameClock, second_half);
     const double further =
         whole && half ? half->value - whole->value : transform(second) - transform(track.Over(after));
     if (std::abs(moved + further) < kBackWithin * std::abs(moved)) return kPassed;
   }
-  const auto usual = contrasts.At(Contrast::kSameClock, after) ? Contrast::kSameClock : Contrast::kWholePast;
+  const auto usual = contrasts.At(Control::kSameClock, after) ? Control::kSameClock : Control::kWholePast;
   const auto is = contrasts.At(usual, after);
   const auto was = contrasts.At(usual, before);
   if (is && was && std::abs(was->value) >= away && std::abs(is->value) < kBackWithin * std::abs(was->value)) {
@@ -364,19 +426,24 @@ LevelJudgement JudgeLevel(const Series& series, const Windows& windows) {
   LevelJudgement judgement;
   judgement.logarithmic = transform.logarithmic;
   std::optional<Difference> best;
-  Contrast best_contrast = Contrast::kWholePast;
+  Weights best_weights{};
   Placebos best_placebos;
-  double seen_scale = 0;
-  for (const Contrast contrast : kContrasts) {
-    const std::optional<Difference> difference = contrasts.At(contrast, windows.after());
-    if (!difference) continue;
-    Placebos placebos = PlacebosOf(contrasts, contrast, windows, first);
-    if (contrast == Contrast::kWholePast) seen_scale = placebos.scale;
-    if (!Allowed(contrast, series.kind, windows)) continue;
-    if (placebos.moments < kMomentsMin || (best && placebos.scale >= best_placebos.scale)) continue;
+  const std::vector<Differences> rows = DifferencesOf(contrasts, windows, first);
+  const auto take_steadier = [&](const Weights& weights) {
+    const std::optional<Difference> difference = contrasts.At(weights, windows.after());
+    Placebos placebos = PlacebosOf(MixedOf(rows, weights));
+    if (placebos.moments < kMomentsMin || (best && placebos.scale >= best_placebos.scale)) return;
     best = difference;
-    best_contrast = contrast;
+    best_weights = weights;
     best_placebos = std::move(placebos);
+  };
+  std::array<bool, kControlCount> usable{};
+  for (size_t i = 0; i < kControlCount; ++i) {
+    usable[i] = Allowed(kControls[i], series.kind, windows) && contrasts.At(kControls[i], windows.after());
+    if (usable[i]) take_steadier(Only(i));
+  }
+  if (best) {
+    if (const auto weights = MixtureOf(rows, usable)) take_steadier(*weights);
   }
 
   const Level past = track.Over(Window{first, windows.before().to});
@@ -395,23 +462,39 @@ LevelJudgement JudgeLevel(const Series& series, const Windows& windows) {
   if (best) {
     judgement.from = transform.Inverse(transform(after) - best->value);
     JudgeByPast(judgement, transform, best->value, best->sampling, best_placebos);
-    if (judgement.p <= kWorthDating) {
+    // The tail may yet turn out lighter.
+    if (judgement.ProbabilityWith(kTailDofMax) <= kWorthDating) {
       judgement.qualifier =
-          CourseOf(track, transform, contrasts, best_contrast, windows, judgement, best->value);
+          CourseOf(track, transform, contrasts, best_weights, windows, judgement, best->value);
     }
   } else {
     judgement.from = before.total / before.weight;
     const double sampling = transform.SamplingVariance(after) + transform.SamplingVariance(before);
+    const size_t whole_past = 0;
+    const double seen_scale = PlacebosOf(MixedOf(rows, Only(whole_past))).scale;
     JudgeByBound(judgement, transform, transform(after) - transform(before), sampling, seen_scale);
   }
   return judgement;
 }
 
-double LevelJudgement::Reach(double significance) const {
+double LevelJudgement::ProbabilityWith(double tail_dof) const {
+  return std::min(1.0, std::max(2 * kDoubt * StudentUpper(deviation, tail_dof), seen));
+}
+
+void LevelJudgement::TakeTail(const FarPlacebos& others) {
+  if (short_history) return;
+  const double usual = (others.far + kFarShare * kFarWeight) / (others.all + kFarWeight);
+  dof = std::min(TailDof((far + usual * kFarWeight) / (placebos + kFarWeight)), moments);
+  p = ProbabilityWith(dof);
+}
+
+double LevelJudgement::Reach(double significance, double least) const {
   double t = 0;
   const double sides = short_history ? 2 : 2 * kDoubt;
   while (t < 1000 && sides * StudentUpper(t, dof) > significance) t += 0.05;
-  const double move = (t + 0.84) * scale + (short_history ? std::log(kLevelBound) : 0);
+  const double bound = short_history ? std::log(kLevelBound) : 0;
+  const double least_move = logarithmic ? std::log1p(least) : least * std::abs(from);
+  const double move = std::max(t * scale + bound, least_move) + kFourInFive * scale;
   if (logarithmic) return std::expm1(std::min(move, 20.0));
   return from != 0 ? move / std::abs(from) : 1;
 }

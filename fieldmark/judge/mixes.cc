@@ -168,7 +168,7 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     evidence.structure = StructureOf(track.Over(windows.before()), judgement.after);
   }
   evidence.effect = variation;
-  evidence.reach_min = ShareMoveMin(evidence.from, settings);
+  evidence.reach_min = std::max(kVariationMin, ShareMoveMin(evidence.from, settings));
   evidence.tests = static_cast<double>(table.categories);
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "fieldmark/judge/dating.h"
+#include "fieldmark/judge/mixture.h"
 #include "fieldmark/judge/tails.h"
 #include "fieldmark/judge/traffic.h"
 
@@ -121,6 +122,12 @@ ShareTest LeastTest(const Tally& before, double documents_after, const Windows& 
 
 namespace {
 
+// A window and what each control says of it.
+struct Moment {
+  Tally window;
+  std::array<Tally, kControlCount> controls;
+};
+
 struct Placebo {
   Tally window;
   Tally control;
@@ -133,6 +140,38 @@ struct Drift {
   double moments = 0;      // independent ones among them
   double correlation = 0;  // upper 90 % limit
 };
+
+std::array<Tally, kControlCount> ControlsAt(const ShareTrack& track, const Windows& windows, size_t at,
+                                            size_t first) {
+  std::array<Tally, kControlCount> controls;
+  for (size_t i = 0; i < kControlCount; ++i) {
+    controls[i] = ControlOf(track, windows, kControls[i], at, first);
+  }
+  return controls;
+}
+
+// As many documents as are as sure as the mixture is; none where a part of it says nothing.
+Tally Mixed(const std::array<Tally, kControlCount>& controls, const Weights& weights) {
+  double share = 0;
+  double variance = 0;
+  for (size_t i = 0; i < kControlCount; ++i) {
+    if (weights[i] <= 0) continue;
+    if (controls[i].documents <= 0) return {};
+    share += weights[i] * controls[i].share();
+    variance += weights[i] * weights[i] / controls[i].documents;
+  }
+  return {share / variance, 1 / variance};
+}
+
+std::vector<Moment> MomentsOf(const ShareTrack& track, const Windows& windows, size_t first) {
+  std::vector<Moment> moments;
+  for (const size_t at : windows.Placebos(first)) {
+    if (at < first + 4 * windows.length()) continue;
+    const Tally window = track.Over(Window{at, at + windows.length()});
+    if (window.documents > 0) moments.push_back({window, ControlsAt(track, windows, at, first)});
+  }
+  return moments;
+}
 
 // Correlation of neighbours: placebos that move together are fewer than they look.
 double IndependentMoments(const std::vector<Placebo>& placebos) {
@@ -147,15 +186,13 @@ double IndependentMoments(const std::vector<Placebo>& placebos) {
   return static_cast<double>(placebos.size()) * (1 - memory) / (1 + memory);
 }
 
-Drift DriftOf(const ShareTrack& track, const Windows& windows, Control control, size_t first,
-              const Tally& past) {
+Drift DriftOf(const std::vector<Moment>& moments, const Weights& weights, const Tally& past) {
   Drift drift;
-  for (const size_t at : windows.Placebos(first)) {
-    if (at < first + 4 * windows.length()) continue;
+  for (const Moment& moment : moments) {
     Placebo placebo;
-    placebo.window = track.Over(Window{at, at + windows.length()});
-    placebo.control = ControlOf(track, windows, control, at, first);
-    if (placebo.window.documents <= 0 || placebo.control.documents <= 0) continue;
+    placebo.window = moment.window;
+    placebo.control = Mixed(moment.controls, weights);
+    if (placebo.control.documents <= 0) continue;
     placebo.sampling = 1 / placebo.window.documents + 1 / placebo.control.documents;
     placebo.difference = placebo.window.share() - placebo.control.share();
     drift.placebos.push_back(placebo);
@@ -210,10 +247,50 @@ double LargestOddsMove(const ShareTrack& track, const Windows& windows, size_t f
 
 struct Chosen {
   ShareTest test;
-  Control control = Control::kWholePast;
+  Weights weights = Only(0);
   size_t first = 0;  // what lies before it is no control
   std::vector<Placebo> placebos;
+  double variance = 0;  // of the share around what the control says, without the window's own sampling
+  double moments = 0;
 };
+
+void TakeSteadier(const Weights& weights, const Tally& before, Drift drift, Chosen& chosen) {
+  const double variance = drift.correlation + 1 / before.documents;
+  if (!chosen.placebos.empty() && variance >= chosen.variance) return;
+  chosen.variance = variance;
+  chosen.moments = drift.moments;
+  chosen.weights = weights;
+  chosen.test.before = before;
+  chosen.placebos = std::move(drift.placebos);
+}
+
+// Of the controls that speak at the change and at nearly all placebos.
+std::optional<Weights> MixtureOf(const std::vector<Moment>& moments,
+                                 const std::array<Tally, kControlCount>& now, const Chosen& chosen) {
+  std::array<bool, kControlCount> usable{};
+  for (size_t i = 0; i < kControlCount; ++i) {
+    const auto spoken = std::count_if(moments.begin(), moments.end(),
+                                      [&](const Moment& moment) { return moment.controls[i].documents > 0; });
+    usable[i] = now[i].documents > 0 &&
+                static_cast<double>(spoken) >= kSpokenMin * static_cast<double>(moments.size());
+  }
+  std::vector<Differences> differences;
+  for (const Moment& moment : moments) {
+    Differences& row = differences.emplace_back();
+    for (size_t i = 0; i < kControlCount; ++i) {
+      if (!usable[i]) continue;
+      const Tally& control = moment.controls[i];
+      if (control.documents <= 0) {
+        differences.pop_back();
+        break;
+      }
+      row[i] = (moment.window.share() - control.share()) /
+               std::sqrt(1 / moment.window.documents + chosen.variance);
+    }
+  }
+  if (static_cast<double>(differences.size()) < kMixedFrom) return std::nullopt;
+  return SteadiestMixture(differences, usable);
+}
 
 Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
   const size_t first = FirstComparable(track, windows);
@@ -221,20 +298,19 @@ Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
   Chosen chosen;
   chosen.first = first;
   chosen.test.documents_after = track.Over(windows.after()).documents;
-  double best_variance = 0;
-  double best_moments = 0;
-  for (const Control control : kControls) {
-    const Tally before = ControlOf(track, windows, control, windows.after().from, first);
-    if (before.documents <= 0) continue;
-    Drift drift = DriftOf(track, windows, control, first, past);
-    if (drift.moments < kMomentsMin) continue;
-    const double variance = drift.correlation + 1 / before.documents;
-    if (!chosen.placebos.empty() && variance >= best_variance) continue;
-    best_variance = variance;
-    best_moments = drift.moments;
-    chosen.control = control;
-    chosen.test.before = before;
-    chosen.placebos = std::move(drift.placebos);
+  const std::array<Tally, kControlCount> now = ControlsAt(track, windows, windows.after().from, first);
+  const std::vector<Moment> moments = MomentsOf(track, windows, first);
+  for (size_t i = 0; i < kControlCount; ++i) {
+    if (now[i].documents <= 0) continue;
+    Drift drift = DriftOf(moments, Only(i), past);
+    if (drift.moments >= kMomentsMin) TakeSteadier(Only(i), now[i], std::move(drift), chosen);
+  }
+  if (!chosen.placebos.empty()) {
+    if (const std::optional<Weights> weights = MixtureOf(moments, now, chosen)) {
+      Drift drift = DriftOf(moments, *weights, past);
+      const Tally before = Mixed(now, *weights);
+      if (drift.moments >= kMomentsMin) TakeSteadier(*weights, before, std::move(drift), chosen);
+    }
   }
   ShareTest& test = chosen.test;
   if (chosen.placebos.empty()) {
@@ -244,8 +320,9 @@ Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
     test.odds_bound = std::max(kOddsBound, kOddsBoundFactor * LargestOddsMove(track, windows, first));
   } else {
     test.expected = Smoothed(test.before).share();
-    const double least = Wander(test.expected, best_moments) + 1 / test.before.documents;
-    test.correlation = std::max(best_variance, least) + HiddenBursts(chosen.placebos, Smoothed(past).share());
+    const double least = Wander(test.expected, chosen.moments) + 1 / test.before.documents;
+    test.correlation =
+        std::max(chosen.variance, least) + HiddenBursts(chosen.placebos, Smoothed(past).share());
   }
   return chosen;
 }
@@ -277,13 +354,18 @@ bool MovedAWeekAgo(const ShareTrack& track, const Windows& windows, const Chosen
   const size_t at = windows.after().from;
   if (chosen.test.short_history || week == 0 || at < chosen.first + week + 4 * windows.length()) return false;
   const Tally then = track.Over(Window{at - week, at - week + windows.length()});
-  Tally control = ControlOf(track, windows, chosen.control, at - week, chosen.first);
-  if (control.documents <= 0)
-    control = ControlOf(track, windows, Control::kJustBefore, at - week, chosen.first);
-  if (then.documents <= 0 || control.documents <= 0) return false;
   const double moved = after.share() - chosen.test.expected;
-  const double moved_then = then.share() - control.share();
-  return moved * moved_then > 0 && std::abs(moved_then) >= std::abs(moved) / 2;
+  double now = moved;
+  Tally control = Mixed(ControlsAt(track, windows, at - week, chosen.first), chosen.weights);
+  if (control.documents <= 0) {
+    // The control does not reach back so far: both weeks from the windows just before. What is left of the
+    // move is what last week did not do.
+    control = ControlOf(track, windows, Control::kJustBefore, at - week, chosen.first);
+    now = after.share() - ControlOf(track, windows, Control::kJustBefore, at, chosen.first).share();
+  }
+  if (then.documents <= 0 || control.documents <= 0) return false;
+  const double left = now - (then.share() - control.share());
+  return left * moved <= moved * moved / 2;
 }
 
 // Whether so many events are too near to what was expected for any test to say more.
@@ -353,7 +435,7 @@ double ShareTest::ProbabilityOf(double events_after) const {
   return std::min(1.0, 2 * tail);
 }
 
-double ShareTest::Reach(double p) const {
+double ShareTest::Reach(double p, double least) const {
   if (documents_after <= 0) return 1;
   const bool upwards = expected <= 0.5;
   const auto found = [&](double moved) {
@@ -367,9 +449,13 @@ double ShareTest::Reach(double p) const {
     const double middle = (low + high) / 2;
     (found(std::floor(middle)) ? high : low) = middle;
   }
-  const double share = high / documents_after;
-  const double power = 0.84 * std::sqrt(Variance(share) * (1 / documents_after + correlation));
-  return std::min(1.0, share + power) - start / documents_after;
+  const double usual = start / documents_after;
+  const double share = std::min(1.0, std::max(high / documents_after, usual + least));
+  return std::min(1.0, share + Blur(share)) - usual;
+}
+
+double ShareTest::Blur(double share) const {
+  return kFourInFive * std::sqrt(Variance(share) * (1 / documents_after + correlation));
 }
 
 double ShareTest::DocumentsNeeded(double p) const {

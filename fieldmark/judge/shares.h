@@ -48,8 +48,10 @@ struct ShareTest {
   // Two-sided.
   double ProbabilityOf(double events_after) const;
   // The smallest move of the share, up where it is below a half, down where it is above, that would be found
-  // four times in five at significance `p`; 1 when none would.
-  double Reach(double p) const;
+  // four times in five at significance `p`, moves below `least` being none; 1 when none would.
+  double Reach(double p, double least) const;
+  // How far a share that is seen may be from what it is, four times in five on one side.
+  double Blur(double share) const;
   // The documents needed to find a move of everything at significance `p`.
   double DocumentsNeeded(double p) const;
 };

@@ -4,6 +4,9 @@
 
 namespace fieldmark::judge {
 
+// Standard deviations: what is expected so far beyond a limit passes it four times in five.
+inline constexpr double kFourInFive = 0.84;
+
 // P(T > t) of Student's t with `dof` degrees of freedom, t of either sign.
 double StudentUpper(double t, double dof);
 
