@@ -31,6 +31,10 @@ json::array Numbers(const std::vector<double>& values) {
   return array;
 }
 
+json::array TextsJson(const std::vector<std::string>& texts) {
+  return json::array(texts.begin(), texts.end());
+}
+
 std::string_view KindCode(judge::Kind kind) {
   switch (kind) {
     case judge::Kind::kRate:
@@ -76,6 +80,7 @@ json::object FindingJson(const judge::Finding& finding, const watch::SignalTrace
       {"n_after", Finite(finding.n_after)},
       {"q_value", Finite(finding.q_value)},
       {"could_have_seen", Finite(finding.could_have_seen)},
+      {"also", TextsJson(finding.also)},
       {"traces", of_signal == traces.end() ? json::array() : TracesJson(of_signal->second)},
       {"sentence", finding.sentence}};
 }

@@ -29,6 +29,11 @@ test("an uncertain beginning is an interval", () => {
   expect(at("2026-11-23T23:58:00Z", "2026-11-24T00:03:00Z")).toBe("since 23 Nov 23:58–00:03");
 });
 
+test("a finding that stands for others says how many", () => {
+  const also = ["POST /orders response 2xx customer.phone null", "GET /orders/{id} response 2xx customer.phone null"];
+  expect(findingText({ ...plantedFinding, also }, now).where).toBe("POST /orders request and 2 more");
+});
+
 test("the sentence for listeners holds the state, which sighted readers see as a shape", () => {
   expect(plain(findingSentence(plantedFinding, now))).toBe(
     "Changed, worse: POST /orders request customer.phone null, 1 % to 38 %, since 02:55, " +

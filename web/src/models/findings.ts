@@ -12,7 +12,7 @@ const STRETCH_S = 5;
 
 export interface FindingText {
   what: string; // "customer.phone null"
-  where: string; // "POST /orders response 2xx"
+  where: string; // "POST /orders response 2xx and 2 more"
   from: string;
   to: string;
   since: string; // "since 14:02" or "since 14:02–14:05"
@@ -35,7 +35,7 @@ export function findingText(finding: Finding, nowMs: number): FindingText {
   const share = isShare(finding);
   return {
     what: findingName(finding),
-    where: finding.subject,
+    where: finding.also.length === 0 ? finding.subject : `${finding.subject} and ${finding.also.length} more`,
     from: formatValue(finding.from, finding.unit, share),
     to: formatValue(finding.to, finding.unit, share),
     since: sinceText(finding.since, nowMs),
