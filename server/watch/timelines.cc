@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace fieldmark::watch {
@@ -23,6 +24,27 @@ Resolution ResolutionFor(int64_t look_s) {
 
 Minute FloorTo(Minute minute, Minute step) { return minute - ((minute % step) + step) % step; }
 Minute CeilTo(Minute minute, Minute step) { return FloorTo(minute + step - 1, step); }
+
+// As the change itself, another one begins with the step that it falls into. One in the change's own step
+// came before it: a second earlier, or the judge would take it for the change, or for one that follows.
+int64_t KnownChangeTime(Minute at, const Plan& plan) {
+  const Minute step = FloorTo(at, store::MinutesOf(plan.step));
+  return step * 60 - (step == plan.after_from ? 1 : 0);
+}
+
+// Steps, and the deployments before the `nth` of the minute `until` as known changes.
+void FillTimeline(const std::vector<Deployment>& all, Minute until, int nth, Plan& plan) {
+  const Minute width = store::MinutesOf(plan.step);
+  plan.timeline.start_unix_s = plan.from * 60;
+  plan.timeline.step_s = width * 60;
+  plan.timeline.steps = static_cast<size_t>((plan.to - plan.from) / width);
+  for (const Deployment& other : all) {
+    if (std::tie(other.at, other.nth) < std::tie(until, nth) && other.at >= plan.from && other.from_version)
+      plan.timeline.known_changes_unix_s.push_back(KnownChangeTime(other.at, plan));
+  }
+  if (plan.before_until < plan.after_from)
+    plan.timeline.excluded_unix_s.emplace_back(plan.before_until * 60, plan.after_from * 60);
+}
 
 }  // namespace
 
@@ -49,18 +71,24 @@ Plan PlanOf(const Deployment& deployment, const std::vector<Deployment>& all,
     earliest = std::min(earliest, info.first_minute);
   }
   plan.from = FloorTo(std::max(earliest, plan.after_from - span), width);
+  FillTimeline(all, deployment.at, deployment.nth, plan);
+  return plan;
+}
 
-  plan.timeline.start_unix_s = plan.from * 60;
-  plan.timeline.step_s = width * 60;
-  plan.timeline.steps = static_cast<size_t>((plan.to - plan.from) / width);
-  for (const Deployment& other : all) {
-    if (other.at < deployment.at && other.at >= plan.from && other.from_version) {
-      plan.timeline.known_changes_unix_s.push_back(other.at * 60);
-    }
+Plan PlanOfThePast(const std::vector<Deployment>& all, const std::vector<store::StreamInfo>& streams,
+                   Minute to) {
+  Plan plan;
+  plan.step = store::Step::kFiveMinutes;
+  plan.to = plan.before_until = plan.after_from = to;
+  plan.source = bucket::Source::kReplay;
+  Minute earliest = to;
+  for (const store::StreamInfo& info : streams) {
+    if (info.first_live_unix_ms != 0) plan.source = bucket::Source::kLive;
+    plan.before.push_back(info.stream);
+    earliest = std::min(earliest, info.first_minute);
   }
-  if (plan.before_until < plan.after_from) {
-    plan.timeline.excluded_unix_s.emplace_back(plan.before_until * 60, plan.after_from * 60);
-  }
+  plan.from = FloorTo(std::max(earliest, to - 15 * kMinutesADay), store::MinutesOf(plan.step));
+  FillTimeline(all, to, 0, plan);
   return plan;
 }
 

@@ -32,6 +32,11 @@ struct Plan {
 Plan PlanOf(const Deployment& deployment, const std::vector<Deployment>& all,
             const std::vector<store::StreamInfo>& streams, UnixMs began, int64_t look_s);
 
+// What all versions together saw in the 15 days up to `to`, by five minutes, with no side after a change:
+// for looks between changes. `to` is a multiple of five.
+Plan PlanOfThePast(const std::vector<Deployment>& all, const std::vector<store::StreamInfo>& streams,
+                   Minute to);
+
 // Of the steps of a history: the first that is the new version's alone.
 inline size_t FirstStepAfter(const Plan& plan) {
   return static_cast<size_t>((plan.after_from - plan.from) / store::MinutesOf(plan.step));

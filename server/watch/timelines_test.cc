@@ -122,6 +122,16 @@ TEST_F(TimelinesTest, LeavesOutWhatARollbackRolledBack) {
   EXPECT_THAT(plan.timeline.excluded_unix_s, testing::ElementsAre(std::pair((kNoon - 10) * 60, kNoon * 60)));
 }
 
+TEST_F(TimelinesTest, AnotherDeploymentBeginsWithItsStepAndOneInTheSameStepCameBefore) {
+  service_.Run("a", kNoon - 1440, kNoon - 58);
+  service_.Run("b", kNoon - 58, kNoon + 2);
+  service_.Run("c", kNoon + 2, kNoon + 4);
+  service_.Run("d", kNoon + 4, kNoon + 20);
+  const Plan plan = PlanAfter(900);
+  EXPECT_EQ(plan.after_from, kNoon);
+  EXPECT_THAT(plan.timeline.known_changes_unix_s, testing::ElementsAre((kNoon - 60) * 60, kNoon * 60 - 1));
+}
+
 struct ResolutionCase {
   int64_t look_s;
   int64_t step_s;

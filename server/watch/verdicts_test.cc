@@ -119,6 +119,19 @@ TEST_F(VerdictsTest, WhatTheOldVersionHadNoTimeToLogIsNotCalledNew) {
   EXPECT_TRUE(MustOf().new_errors.empty());
 }
 
+// Else the look would end with the five minutes that hold both.
+TEST_F(VerdictsTest, LooksOnWhereTwoDeploymentsFallIntoOneStepAndSaysThatItCannotTellThem) {
+  service_.Run("good", kNoon - kHistory, kNoon + 1, {.requests_a_minute = 20});
+  service_.Run("middle", kNoon + 1, kNoon + 3, {.requests_a_minute = 20});
+  service_.Run("bad", kNoon + 3, kNoon + 20, {.null_share = 0.38, .requests_a_minute = 20});
+  now_ = (kNoon + 20) * kMsPerMinute;
+  const DeploymentVerdict verdict = MustOf(std::nullopt, 900);
+  ASSERT_TRUE(Finds(verdict, "customer.phone", "null")) << verdict.verdict.sentence;
+  const judge::Finding& found = verdict.verdict.findings[0];
+  EXPECT_THAT(found.sentence, HasSubstr("cannot separate from the change at 12:00"));
+  EXPECT_GE(found.n_after, 17 * 20 * 0.8);
+}
+
 TEST_F(VerdictsTest, SeesNoChangeAfterARollback) {
   service_.Run("good", kNoon - kHistory, kNoon - 60);
   service_.Run("bad", kNoon - 60, kNoon, {.null_share = 0.38});
