@@ -1,6 +1,7 @@
 #include "fieldmark/judge/family.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <string>
@@ -52,6 +53,23 @@ bool Explains(const Candidate& cause, const Candidate& finding) {
   return cause_rank < finding_rank;
 }
 
+// Of a request: what an answer lacks is refused as a failure. What validation refuses it answers with 422.
+bool IsRefusal(const Evidence& evidence) {
+  return evidence.statistic.starts_with("invalid ") && !evidence.field.starts_with("response");
+}
+
+// All refusals of a route together: as many more requests end with 4xx as they take, or half of it at least.
+bool RefusalsExplain(const std::vector<const Candidate*>& refusals, const Candidate& finding) {
+  if (finding.evidence->statistic != "status 4xx") return false;
+  double refused = 0;
+  for (const Candidate* refusal : refusals) {
+    const bool as_sure = finding.state != State::kChanged || refusal->state == State::kChanged;
+    if (as_sure && refusal->evidence->up == finding.evidence->up)
+      refused += std::abs(refusal->evidence->effect);
+  }
+  return refused >= std::abs(finding.evidence->effect) / 2;
+}
+
 double Weight(const Evidence& evidence) {
   return std::max(evidence.documents_after, evidence.documents_expected);
 }
@@ -101,14 +119,17 @@ void PoolTails(std::vector<Evidence>& family) {
 std::vector<Candidate> WithoutExplained(const std::vector<Candidate>& candidates) {
   // Both are of one subject and field, so only those need comparing.
   std::map<std::pair<std::string, std::string>, std::vector<const Candidate*>> by_field;
+  std::map<std::string, std::vector<const Candidate*>> refusals;  // by subject: they name a field, 4xx none
   for (const Candidate& candidate : candidates) {
     by_field[{candidate.evidence->subject, candidate.evidence->field}].push_back(&candidate);
+    if (IsRefusal(*candidate.evidence)) refusals[candidate.evidence->subject].push_back(&candidate);
   }
   std::vector<Candidate> kept;
   for (const Candidate& candidate : candidates) {
     const auto& peers = by_field[{candidate.evidence->subject, candidate.evidence->field}];
     const bool explained = std::any_of(peers.begin(), peers.end(),
-                                       [&](const Candidate* peer) { return Explains(*peer, candidate); });
+                                       [&](const Candidate* peer) { return Explains(*peer, candidate); }) ||
+                           RefusalsExplain(refusals[candidate.evidence->subject], candidate);
     if (!explained) kept.push_back(candidate);
   }
   return kept;
