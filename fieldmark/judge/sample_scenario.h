@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <numbers>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <string>
@@ -38,8 +40,11 @@ struct Scenario {
   uint64_t seed = 1;
   Change change;
   int64_t change_offset_s = 0;
-  int64_t fault_lasts_s = 0;       // 0: to the end
-  std::vector<int64_t> also_at_s;  // before the change, the same happened for as long as the look
+  double rhythm = 0;  // of the traffic: the logarithm's amplitude over the day
+  int64_t rhythm_peak_s = 0;
+  std::optional<int64_t> clocks_forward_s;  // from then on, counted from the change, it is an hour ahead
+  int64_t fault_lasts_s = 0;                // 0: to the end
+  std::vector<int64_t> also_at_s;           // before the change, the same happened for as long as the look
   std::vector<Load> loads;
   std::vector<std::string> known_changes, excluded;
 
@@ -146,6 +151,11 @@ inline Scenario ReadScenario(const std::string& path) {
       scenario.change.look_s = Seconds(rest);
     } else if (words[0] == "change_offset") {
       scenario.change_offset_s = Seconds(rest);
+    } else if (words[0] == "rhythm") {
+      scenario.rhythm = std::stod(words.at(1));
+      scenario.rhythm_peak_s = Seconds(words.at(2));
+    } else if (words[0] == "clocks_forward") {
+      scenario.clocks_forward_s = Seconds(rest);
     } else if (words[0] == "fault_lasts") {
       scenario.fault_lasts_s = Seconds(rest);
     } else if (words[0] == "also_at") {
@@ -212,6 +222,14 @@ class ScenarioPlayer {
  private:
   int64_t ChangeTime() const { return timeline_.start_unix_s + scenario_.before_s; }
 
+  // Of the usual traffic, so long after the change.
+  double TrafficAt(int64_t since_s) const {
+    constexpr double kDayS = 86'400;
+    int64_t clock_s = since_s + scenario_.before_s - scenario_.rhythm_peak_s;
+    if (scenario_.clocks_forward_s && since_s >= *scenario_.clocks_forward_s) clock_s += 3600;
+    return std::exp(scenario_.rhythm * std::cos(2 * std::numbers::pi * static_cast<double>(clock_s) / kDayS));
+  }
+
   bool FaultyAt(int64_t since_s) const {
     const int64_t lasts_s = scenario_.fault_lasts_s;
     if (since_s >= 0) return lasts_s == 0 || since_s < lasts_s;
@@ -227,9 +245,10 @@ class ScenarioPlayer {
       const bool after = since_s >= 0;
       const bool faulty = with_fault_ && FaultyAt(since_s);
       const bool silent = (after && load.stops_after) || (!after && load.starts_after);
-      const double mean = faulty ? load.documents_after : load.documents;
+      const double traffic = TrafficAt(since_s);
+      const double mean = (faulty ? load.documents_after : load.documents) * traffic;
       const auto documents = silent ? 0 : std::poisson_distribution<uint64_t>(mean)(random_);
-      AddStep(series, faulty ? load.after : load.before, documents);
+      AddStep(series, faulty ? load.after : load.before, traffic, documents);
     }
     if (!load.beside.empty() && with_fault_) series.beside = BesideOf(load);
     return series;
@@ -241,12 +260,12 @@ class ScenarioPlayer {
       const bool after = static_cast<int64_t>(step) * scenario_.step_s >= scenario_.before_s;
       const double mean = after ? load.documents_beside : 0;
       const auto documents = mean > 0 ? std::poisson_distribution<uint64_t>(mean)(random_) : 0;
-      AddStep(beside, load.beside, documents);
+      AddStep(beside, load.beside, 1, documents);
     }
     return std::make_shared<const Series>(std::move(beside));
   }
 
-  void AddStep(Series& series, const std::vector<double>& parameters, uint64_t documents) {
+  void AddStep(Series& series, const std::vector<double>& parameters, double traffic, uint64_t documents) {
     const auto n = static_cast<double>(documents);
     const double first = parameters.at(0);
     std::normal_distribution<double> normal;
@@ -261,7 +280,8 @@ class ScenarioPlayer {
         break;
       }
       case Kind::kCount:
-        series.values.push_back(static_cast<double>(std::poisson_distribution<uint64_t>(first)(random_)));
+        series.values.push_back(
+            static_cast<double>(std::poisson_distribution<uint64_t>(first * traffic)(random_)));
         series.weights.push_back(documents > 0 ? 1 : 0);
         break;
       case Kind::kMean:

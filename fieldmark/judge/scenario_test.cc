@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
 
 #include "fieldmark/judge/sample_scenario.h"
 
@@ -76,6 +79,53 @@ TEST_P(Scenarios, WithAHabitFailWithoutIt) {
   EXPECT_EQ(StateCode(verdict.state), scenario.state_without_habit)
       << verdict.title << ": " << verdict.sentence;
   EXPECT_THAT(Broken(scenario, verdict), testing::Not(testing::IsEmpty()));
+}
+
+// What the expectations of all scenarios say, which the tests above hold the judge to.
+std::string AllThatIsShown() {
+  std::string shown;
+  for (const std::string& file : ScenarioFiles()) {
+    const Scenario scenario = ReadScenario(file);
+    shown += scenario.state + "\n" + scenario.title + "\n";
+    for (const std::string& sentence : scenario.sentences) shown += sentence + "\n";
+    for (const Scenario::Expected& expected : scenario.findings)
+      shown += expected.state + " " + expected.direction + "\n";
+  }
+  return shown;
+}
+
+// Texts in quotes of a source, without its includes and comments, that hold a word.
+std::vector<std::string> WordsInQuotes(const std::filesystem::path& source) {
+  static const std::regex quoted(R"re("((?:[^"\\]|\\.)*)")re"), word("[a-z]{3}");
+  std::vector<std::string> texts;
+  std::ifstream file(source);
+  for (std::string line; std::getline(file, line);) {
+    line = line.substr(0, line.find("//"));
+    if (line.starts_with("#")) continue;
+    for (std::sregex_iterator at(line.begin(), line.end(), quoted), end; at != end; ++at) {
+      const std::string text = scenario_text::Trimmed((*at)[1]);
+      if (std::regex_search(text, word)) texts.push_back(text);
+    }
+  }
+  return texts;
+}
+
+// States, directions, qualifiers and wordings: whatever is written into these files to be said, a scenario
+// shows.
+TEST(ScenarioFiles, ShowEveryStateQualifierAndWording) {
+  // Names of statistics, by which it is chosen what to say.
+  const std::set<std::string> not_said{"missing", "type", "freshness"};
+  const std::string shown = AllThatIsShown();
+  const auto folder = std::filesystem::path(FIELDMARK_SOURCE_DIR) / "fieldmark" / "judge";
+  size_t texts = 0;
+  for (const char* source : {"judge.cc", "dating.h", "words.cc", "alike.cc"}) {
+    for (const std::string& text : WordsInQuotes(folder / source)) {
+      ++texts;
+      const bool is_shown = shown.find(text) != std::string::npos || not_said.contains(text);
+      EXPECT_TRUE(is_shown) << "\"" << text << "\" of " << source << " is shown by no scenario";
+    }
+  }
+  EXPECT_GE(texts, 50u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, Scenarios, testing::ValuesIn(ScenarioFiles()), [](const auto& file) {
