@@ -112,8 +112,9 @@ struct Golden {
   int64_t schema;
   int64_t damaged_rows;
   size_t announced_changes;
+  size_t incidents;
 };
-constexpr Golden kGolden[] = {{1, 1, 0}, {2, 0, 0}, {3, 0, 1}, {4, 0, 1}};
+constexpr Golden kGolden[] = {{1, 1, 0, 0}, {2, 0, 0, 0}, {3, 0, 1, 0}, {4, 0, 1, 0}, {5, 0, 1, 1}};
 static_assert(std::size(kGolden) == kSchemaVersion, "a schema has a golden database");
 constexpr Minute kAfterAll = kNoon + 400 * 1440;
 
@@ -152,6 +153,7 @@ TEST(BackupTest, ADatabaseOfEveryReleaseOpensWithEverythingInIt) {
     for (const Step step : kAllSteps) EXPECT_EQ(Documents(*store, kOrders, step), 1000u);
     EXPECT_EQ(store->Streams()->size(), 1u);
     EXPECT_EQ(store->AnnouncedChanges("production", "orders")->size(), golden.announced_changes);
+    EXPECT_EQ(store->Incidents("production", "orders")->size(), golden.incidents);
     EXPECT_EQ(store->condition().damaged_rows, golden.damaged_rows);
     EXPECT_GT(store->condition().log_bytes, 0);
     EXPECT_EQ(*store->AppendBatch(SampleBatches::Counted(kOrders, 1, 100, kNoon, 1), "", 0),

@@ -6,6 +6,7 @@
 
 #include "fieldmark/bucket/batch.h"
 #include "server/store/chunk.h"
+#include "server/store/incident_table.h"
 #include "server/store/lock_file.h"
 #include "server/store/part.h"
 #include "server/store/schema.h"
@@ -24,11 +25,6 @@ Result<Ids> IdsFrom(Statement rows) {
     if (!*row) return ids;
     ids.push_back(rows.Int(0));
   }
-}
-
-bool IsBelow(const std::string& path, const std::string& field) {
-  if (!path.starts_with(field)) return false;
-  return path.size() == field.size() || path[field.size()] == '.' || path[field.size()] == '[';
 }
 
 // Of a field of a body, as validation names it: "body.items[].price", and "body[].price" of a list.
@@ -83,6 +79,7 @@ class Forgetter {
     });
     if (!found.ok()) return found.error();
     for (const int64_t stream : *streams) FM_RETURN_IF_ERROR(Stream(stream));
+    FM_RETURN_IF_ERROR(run_([&] { return DropIncidentsOf(environment); }));
     if (!request_.field) FM_RETURN_IF_ERROR(run_([&] { return DropWhatBearsItsName(environment); }));
     return Forgotten{static_cast<int64_t>(streams->size()), rows_};
   }
@@ -99,6 +96,13 @@ class Forgetter {
           run_([&] { return request_.field ? EraseInSubject(subject) : DropSubject(subject); }));
     }
     return run_([&] { return request_.field ? EraseInLog(stream) : DropStream(stream); });
+  }
+
+  Status DropIncidentsOf(std::string_view environment) {
+    if (!request_.field) return DropIncidents(connection_, request_.service, environment, "");
+    for (const std::string& name : NamesOf(*request_.field))
+      FM_RETURN_IF_ERROR(DropIncidents(connection_, request_.service, environment, name));
+    return {};
   }
 
   Status DropWhatBearsItsName(std::string_view environment) {
@@ -239,6 +243,15 @@ class Forgetter {
 };
 
 }  // namespace
+
+std::array<std::string, 3> NamesOf(const std::string& field) {
+  return {field, LocationOf("body", field), LocationOf("response", field)};
+}
+
+bool IsBelow(const std::string& path, const std::string& field) {
+  if (!path.starts_with(field)) return false;
+  return path.size() == field.size() || path[field.size()] == '.' || path[field.size()] == '[';
+}
 
 bool EraseField(bucket::SubjectSummary& summary, const std::string& field) {
   const auto is_of_it = [&](const auto& violation) {

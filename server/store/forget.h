@@ -1,6 +1,7 @@
 // Forgetting on request: everything of a service, or of one field of it, leaves the disk.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,10 +16,14 @@ struct ForgetRequest {
   std::string service;
   std::optional<std::string> environment;  // none: all of them
   // Only that path and what lies below it goes, in every subject; none: the streams with their subjects,
-  // instances, announced changes and hash key.
+  // instances, announced changes, incidents and hash key.
   std::optional<std::string> field;
 };
 
+// What a field and what lies below it is called: by itself, and by validation of a request and of a response.
+std::array<std::string, 3> NamesOf(const std::string& field);
+// Whether `path` is `field` or lies below it.
+bool IsBelow(const std::string& path, const std::string& field);
 // Takes a path and what lies below it out of a summary, with what validation said of it; true when there was
 // something of it.
 bool EraseField(bucket::SubjectSummary& summary, const std::string& field);

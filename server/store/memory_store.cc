@@ -6,6 +6,7 @@
 #include "server/store/batch_rules.h"
 #include "server/store/change_table.h"
 #include "server/store/forget.h"
+#include "server/store/incident_table.h"
 #include "server/store/random_key.h"
 #include "server/store/retention.h"
 #include "server/store/timelines.h"
@@ -137,6 +138,41 @@ Result<int64_t> MemoryStore::SaveChange(const AnnouncedChange& change) {
   return last_change_id_;
 }
 
+Result<std::vector<Incident>> MemoryStore::Incidents(std::string_view environment, std::string_view service) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Incident> incidents;
+  for (const auto& [id, incident] : incidents_) {
+    if (incident.environment == environment && incident.service == service) incidents.push_back(incident);
+  }
+  std::sort(incidents.begin(), incidents.end(), [](const Incident& a, const Incident& b) {
+    return std::tie(a.found_at, a.id) > std::tie(b.found_at, b.id);
+  });
+  return incidents;
+}
+
+Result<int64_t> MemoryStore::SaveIncident(const Incident& incident) {
+  if (incident.id != 0) {
+    const std::lock_guard lock(mutex_);
+    const auto kept = incidents_.find(incident.id);
+    const bool known = kept != incidents_.end() && kept->second.environment == incident.environment &&
+                       kept->second.service == incident.service;
+    if (!known) return NoSuchIncident(incident);
+    kept->second.seen_at = incident.seen_at;
+    kept->second.over_at = incident.over_at;
+    kept->second.settled = incident.settled;
+    return incident.id;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    incidents_[++last_incident_id_] = incident;
+    incidents_[last_incident_id_].id = last_incident_id_;
+  }
+  const Result<std::vector<Incident>> all = Incidents(incident.environment, incident.service);
+  const std::lock_guard lock(mutex_);
+  for (size_t i = kIncidentsMax; i < all->size(); ++i) incidents_.erase((*all)[i].id);
+  return last_incident_id_;
+}
+
 Result<Forgotten> MemoryStore::Forget(const std::string& service,
                                       const std::optional<std::string>& environment,
                                       const std::optional<std::string>& field) {
@@ -161,6 +197,12 @@ Result<Forgotten> MemoryStore::Forget(const std::string& service,
   if (forgotten.streams == 0 && !announced) {
     return Error{ErrorCode::kNotFound, "forgetting " + service + ": nothing of that name is kept there"};
   }
+  std::erase_if(incidents_, [&](const auto& entry) {
+    if (!asked(entry.second)) return false;
+    const auto names = field ? NamesOf(*field) : std::array<std::string, 3>();
+    return !field || std::any_of(names.begin(), names.end(),
+                                 [&](const std::string& name) { return IsBelow(entry.second.field, name); });
+  });
   if (field) return forgotten;
   std::erase_if(streams_, [&](const auto& entry) { return asked(entry.first); });
   for (auto& [id, instance] : instances_) {

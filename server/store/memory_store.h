@@ -27,6 +27,8 @@ class MemoryStore : public Store {
   Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,
                                                         std::string_view service) override;
   Result<int64_t> SaveChange(const AnnouncedChange& change) override;
+  Result<std::vector<Incident>> Incidents(std::string_view environment, std::string_view service) override;
+  Result<int64_t> SaveIncident(const Incident& incident) override;
   Result<Forgotten> Forget(const std::string& service, const std::optional<std::string>& environment,
                            const std::optional<std::string>& field) override;
   // Nothing to fold, and nothing that is too old.
@@ -57,6 +59,8 @@ class MemoryStore : public Store {
   std::map<std::pair<std::string, std::string>, HashKey> keys_;
   std::map<int64_t, AnnouncedChange> changes_;
   int64_t last_change_id_ = 0;
+  std::map<int64_t, Incident> incidents_;
+  int64_t last_incident_id_ = 0;
   Condition condition_;
 };
 

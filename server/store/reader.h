@@ -8,6 +8,7 @@
 
 #include "server/store/change_table.h"
 #include "server/store/chunk.h"
+#include "server/store/incident_table.h"
 #include "server/store/sqlite.h"
 #include "server/store/timelines.h"
 
@@ -27,6 +28,9 @@ class Reader {
   Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,
                                                         std::string_view service) {
     return ReadChanges(*connection_, environment, service);
+  }
+  Result<std::vector<Incident>> Incidents(std::string_view environment, std::string_view service) {
+    return ReadIncidents(*connection_, environment, service);
   }
 
  private:

@@ -29,6 +29,28 @@ CREATE TABLE IF NOT EXISTS change(
 CREATE INDEX IF NOT EXISTS change_by_service ON change(environment, service, at_unix_ms);
 )sql";
 
+// What version 5 added.
+constexpr const char* kCreateIncident = R"sql(
+CREATE TABLE IF NOT EXISTS incident(
+  id INTEGER PRIMARY KEY,
+  environment TEXT NOT NULL,
+  service TEXT NOT NULL,
+  signal TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  field TEXT NOT NULL,
+  statistic TEXT NOT NULL,
+  direction TEXT NOT NULL,
+  sentence TEXT NOT NULL,
+  also BLOB NOT NULL,
+  since_first_unix_ms INTEGER NOT NULL,
+  since_last_unix_ms INTEGER NOT NULL,
+  found_unix_ms INTEGER NOT NULL,
+  seen_unix_ms INTEGER NOT NULL,
+  over_unix_ms INTEGER NOT NULL,
+  settled INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS incident_by_service ON incident(environment, service, found_unix_ms);
+)sql";
+
 constexpr const char* kCreate = R"sql(
 CREATE TABLE stream(
   id INTEGER PRIMARY KEY,
@@ -108,10 +130,10 @@ constexpr const char* kAddChecksum = "ALTER TABLE part ADD COLUMN checksum INTEG
 
 // The other tables are the same in all versions; what is written into them from now on, version 1 cannot
 // read. By way of the write-ahead log, as everything else.
-Status BecomeNewest(Connection& connection) {
+Status BecomeNewest(Connection& connection, int64_t version) {
   const std::string script = std::string("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;") + kCreateChange +
-                             kAddChecksum + "PRAGMA user_version = " + std::to_string(kSchemaVersion) +
-                             "; COMMIT;";
+                             (version < 4 ? kAddChecksum : "") + kCreateIncident +
+                             "PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; COMMIT;";
   return connection.RunScript(script.c_str());
 }
 
@@ -152,7 +174,7 @@ Status PrepareSchema(Connection& connection) {
 
   if (*tables == 0 && *version == 0) {
     FM_RETURN_IF_ERROR(Create(connection));
-    return BecomeNewest(connection);
+    return BecomeNewest(connection, 2);
   }
   if (*application != kApplicationId) {
     return Error{ErrorCode::kFailedPrecondition,
@@ -165,7 +187,7 @@ Status PrepareSchema(Connection& connection) {
                      "); run that release or a later one, or choose another data folder"};
   }
   FM_RETURN_IF_ERROR(CheckPages(connection));
-  return *version == kSchemaVersion ? Status() : BecomeNewest(connection);
+  return *version == kSchemaVersion ? Status() : BecomeNewest(connection, *version);
 }
 
 Status AddIndexes(Connection& connection) {

@@ -11,6 +11,7 @@
 #include "server/store/batch_rules.h"
 #include "server/store/change_table.h"
 #include "server/store/forget.h"
+#include "server/store/incident_table.h"
 #include "server/store/random_key.h"
 #include "server/store/schema.h"
 
@@ -334,6 +335,21 @@ Result<int64_t> SqliteStore::SaveChange(const AnnouncedChange& change) {
   const std::lock_guard lock(writer_mutex_);
   const Result<int64_t> id = WriteChange(*writer_, change);
   if (!id.ok()) return Doing("keeping a change", id.error());
+  return id;
+}
+
+Result<std::vector<Incident>> SqliteStore::Incidents(std::string_view environment, std::string_view service) {
+  Result<BorrowedReader> reader = Borrow();
+  if (!reader.ok()) return Doing("listing incidents", reader.error());
+  Result<std::vector<Incident>> incidents = (*reader)->Incidents(environment, service);
+  if (!incidents.ok()) return Doing("listing incidents", incidents.error());
+  return incidents;
+}
+
+Result<int64_t> SqliteStore::SaveIncident(const Incident& incident) {
+  const std::lock_guard lock(writer_mutex_);
+  const Result<int64_t> id = WriteIncident(*writer_, incident);
+  if (!id.ok()) return Doing("keeping an incident", id.error());
   return id;
 }
 

@@ -13,6 +13,7 @@
 #include "fieldmark/base/result.h"
 #include "fieldmark/bucket/batch.h"
 #include "server/store/announced_change.h"
+#include "server/store/incident.h"
 
 namespace fieldmark::store {
 
@@ -89,6 +90,12 @@ class Store {
   // Durable when it returns. With the id 0 a new one; else it takes the place of the one with that id, and is
   // kNotFound when the service has none there. Gives the id.
   virtual Result<int64_t> SaveChange(const AnnouncedChange& change) = 0;
+
+  // Those of a service in an environment, newest first.
+  virtual Result<std::vector<Incident>> Incidents(std::string_view environment, std::string_view service) = 0;
+  // Durable when it returns. With the id 0 a new one; else when it was last seen and whether it is over, of
+  // the one with that id: kNotFound when the service has none there. Gives the id.
+  virtual Result<int64_t> SaveIncident(const Incident& incident) = 0;
 
   // Erases a service everywhere or in one environment; with `field` that path alone and what lies below it,
   // in every subject. Appends and reads go on beside it: what is sent meanwhile may stay. kNotFound when

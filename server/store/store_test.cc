@@ -395,6 +395,63 @@ TEST_P(StoreTest, KeepsNoMoreChangesThanItsLimit) {
   EXPECT_EQ(kept.back().at, 12);
 }
 
+Incident Found(const std::string& field, UnixMs at, const std::string& service = "orders") {
+  Incident incident;
+  incident.environment = "production";
+  incident.service = service;
+  incident.subject = "POST /orders request";
+  incident.field = field;
+  incident.statistic = "null";
+  incident.signal = "POST /orders request " + field + " null";
+  incident.direction = "worse";
+  incident.sentence = incident.signal + " 1 % → 38 % since 14:02";
+  incident.also = {"POST /orders response 2xx " + field + " null", "GET /orders " + field + " null"};
+  incident.since_first = at - 7;
+  incident.since_last = at - 5;
+  incident.found_at = incident.seen_at = at;
+  return incident;
+}
+
+TEST_P(StoreTest, KeepsIncidentsNewestFirstAndWhatBecomesOfThem) {
+  const int64_t older = *store_->SaveIncident(Found("phone", 1000));
+  const int64_t newer = *store_->SaveIncident(Found("name", 2000));
+  ASSERT_TRUE(store_->SaveIncident(Found("phone", 3000, "payments")).ok());
+  Incident first = Found("name", 2000), second = Found("phone", 1000);
+  first.id = newer;
+  second.id = older;
+  second.seen_at = 1500;
+  second.over_at = 1600;
+  second.settled = true;
+  EXPECT_EQ(*store_->SaveIncident(second), older);
+  EXPECT_EQ(*store_->Incidents("production", "orders"), (std::vector<Incident>{first, second}));
+  EXPECT_TRUE(store_->Incidents("staging", "orders")->empty());
+
+  Incident stolen = Found("phone", 1, "payments");
+  stolen.id = older;
+  EXPECT_EQ(store_->SaveIncident(stolen).error().code, ErrorCode::kNotFound);
+}
+
+TEST_P(StoreTest, KeepsNoMoreIncidentsThanItsLimit) {
+  for (size_t i = 0; i < kIncidentsMax + 2; ++i)
+    ASSERT_TRUE(store_->SaveIncident(Found("phone", static_cast<UnixMs>(10 + i))).ok());
+  const auto kept = *store_->Incidents("production", "orders");
+  ASSERT_EQ(kept.size(), kIncidentsMax);
+  EXPECT_EQ(kept.back().found_at, 12);
+}
+
+TEST_P(StoreTest, ForgetsIncidentsOfAFieldAndOfAService) {
+  MustAppend(SampleBatches::Counted(kOrders, 1, 1, kNoon, 7));
+  for (const char* field : {"customer", "customer.phone", "body.customer.phone", "customers"})
+    ASSERT_TRUE(store_->SaveIncident(Found(field, 1000)).ok());
+  ASSERT_TRUE(store_->SaveIncident(Found("customer", 1000, "payments")).ok());
+  ASSERT_TRUE(store_->Forget("orders", std::nullopt, "customer").ok());
+  ASSERT_EQ(store_->Incidents("production", "orders")->size(), 1u);
+  EXPECT_EQ(store_->Incidents("production", "orders")->front().field, "customers");
+  ASSERT_TRUE(store_->Forget("orders", "production", std::nullopt).ok());
+  EXPECT_TRUE(store_->Incidents("production", "orders")->empty());
+  EXPECT_EQ(store_->Incidents("production", "payments")->size(), 1u);
+}
+
 TEST_P(StoreTest, ForgetsAServiceWhileItRuns) {
   const Stream payments{"production", "payments", "v1"}, staging{"staging", "orders", "v1"};
   uint8_t instance = 0;
