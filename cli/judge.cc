@@ -14,6 +14,7 @@
 #include "cli/server_answers.h"
 #include "fieldmark/base/utc_time.h"
 #include "fieldmark/judge/judge.h"
+#include "server/watch/incidents.h"
 
 namespace fieldmark::cli {
 namespace {
@@ -25,6 +26,7 @@ struct Options {
   std::vector<std::string> change_at;
   std::string look = "1h";
   bool schedule = false;
+  std::string watch_from;
   bool json = false;
 };
 
@@ -111,6 +113,44 @@ json::object JudgeSchedule(const SeriesFile& file, int64_t at_unix_s, judge::Ver
   return answer;
 }
 
+json::object IncidentJson(const store::Incident& incident) {
+  const bool lasts = incident.over_at == 0;
+  return {{"signal", incident.signal},
+          {"direction", incident.direction},
+          {"since", {TimeText(incident.since_first / 1000), TimeText(incident.since_last / 1000)}},
+          {"found_at", TimeText(incident.found_at / 1000)},
+          {"over_at", lasts ? json::value(nullptr) : json::value(TimeText(incident.over_at / 1000))},
+          {"also", json::array(incident.also.begin(), incident.also.end())},
+          {"sentence", incident.sentence}};
+}
+
+void Keep(store::Incident incident, std::vector<store::Incident>& incidents) {
+  if (incident.id == 0) {
+    incident.id = static_cast<int64_t>(incidents.size()) + 1;
+    incidents.push_back(std::move(incident));
+  } else {
+    incidents[static_cast<size_t>(incident.id) - 1] = std::move(incident);
+  }
+}
+
+// As the server looks between changes, from `from_unix_s` to the end of the data.
+int Watch(const SeriesFile& file, int64_t from_unix_s) {
+  const judge::Timeline& timeline = file.timeline;
+  const int64_t end = timeline.start_unix_s + static_cast<int64_t>(timeline.steps) * timeline.step_s;
+  std::vector<store::Incident> incidents;
+  bool judged = false;
+  for (int64_t to = from_unix_s - from_unix_s % watch::kWatchEveryS + watch::kWatchEveryS; to <= end;
+       to += watch::kWatchEveryS) {
+    watch::WatchedMoment moment(timeline, to, {}, incidents);
+    for (const judge::Series& series : file.series) moment.Add(series);
+    for (store::Incident& incident : moment.Finish()) Keep(std::move(incident), incidents);
+    judged |= moment.has_judged();
+  }
+  for (const store::Incident& incident : incidents)
+    std::puts(json::serialize(IncidentJson(incident)).c_str());
+  return !incidents.empty() ? kFoundSomething : judged ? kNothingFound : kNotEnough;
+}
+
 Result<SeriesFile> Load(const std::string& path) {
   if (path == "-") return ReadSeriesFile(std::cin);
   std::ifstream in(path);
@@ -128,6 +168,12 @@ int Run(const Options& options) {
   const Result<int64_t> look_s = ParseDuration(options.look);
   if (!look_s.ok() || *look_s < 1) {
     PrintError("reading --look: expected a duration such as 15m, 1h or 1d");
+    return kCouldNotRun;
+  }
+  if (!options.watch_from.empty()) {
+    const Result<int64_t> from = ParseTime(options.watch_from);
+    if (from.ok()) return Watch(*file, *from);
+    PrintError("reading --watch-from: " + from.error().message);
     return kCouldNotRun;
   }
   std::vector<int64_t> changes;
@@ -166,8 +212,11 @@ void AddJudge(CLI::App& app, int& exit_code) {
       app.add_subcommand("judge", "What did these changes do? Offline, from a file of signals");
   command->add_option("file", options->file, "fieldmark.series/1, JSON lines; - reads standard input")
       ->required();
-  command->add_option("--change-at", options->change_at, "Moments of changes, UTC; each is its own question")
-      ->required();
+  CLI::App* question = command->add_option_group("question")->require_option(1);
+  question->add_option("--change-at", options->change_at,
+                       "Moments of changes, UTC; each is its own question");
+  question->add_option("--watch-from", options->watch_from,
+                       "Look between changes from this moment on, as the server does; a line an incident");
   CLI::Option* look =
       command->add_option("--look", options->look, "How much after a change is judged: 15m, 1h, 1d")
           ->capture_default_str();

@@ -23,6 +23,7 @@
 #include "server/watch/answers.h"
 #include "server/watch/compactor.h"
 #include "server/watch/verdicts.h"
+#include "server/watch/watchman.h"
 
 namespace fieldmark::cli {
 namespace {
@@ -94,12 +95,13 @@ Status Serve(const ServeSettings& settings) {
   ingest::Ingest ingest(**store, WallClock);
   watch::Verdicts verdicts(**store, WallClock, std::move(*looks));
   watch::Answers answers(**store, verdicts, WallClock);
+  watch::Watch watch(**store, verdicts, WallClock, settings.watch);
   api::ApiOptions api_options;
   api_options.data_folder = settings.data;
   api_options.hosts = {!IsLoopback(settings.listen), settings.hosts};
   api::HttpOptions http_options;
   api_options.limits_met = http_options.met;
-  api::Api api(**store, ingest, verdicts, answers, gate, WallClock, std::move(api_options));
+  api::Api api(**store, ingest, verdicts, answers, watch, gate, WallClock, std::move(api_options));
   http_options.address = settings.listen;
   http_options.beyond_loopback = gate.guarded();
   http_options.port = static_cast<uint16_t>(settings.port);
@@ -108,6 +110,7 @@ Status Serve(const ServeSettings& settings) {
   const Result<std::unique_ptr<api::HttpServer>> server = api::HttpServer::Start(http_options, api);
   if (!server.ok()) return server.error();
   const watch::Compactor compactor(**store, WallClock);
+  const watch::Watchman watchman(watch);
 
   std::error_code ignored;
   const std::string folder = std::filesystem::absolute(settings.data, ignored).string();

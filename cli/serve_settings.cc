@@ -186,6 +186,24 @@ const std::vector<ServeSetting>& AllServeSettings() {
        [](const ServeSettings& from) { return std::to_string(from.port); }},
       {"looks", "When to judge a deployment, as 60s or 15m,1h; they share the budget of false alarms",
        ReadLooks, [](const ServeSettings& from) { return QuotedList(from.looks); }},
+      {"watch_alarms_a_week",
+       "How many false alarms a service may raise in a week without a change; 0 watches changes alone",
+       [](const Written& written, ServeSettings& into) {
+         return ReadInteger(written, 0, 100, into.watch.alarms_a_week);
+       },
+       [](const ServeSettings& from) { return std::to_string(from.watch.alarms_a_week); }},
+      {"watch_effect_percent_min", "How far something must have moved for such an alarm, in percent",
+       [](const Written& written, ServeSettings& into) {
+         return ReadInteger(written, 0, 1000, into.watch.effect_percent_min);
+       },
+       [](const ServeSettings& from) { return std::to_string(from.watch.effect_percent_min); }},
+      {"watch_mute", "Signals that raise no such alarm, by how their names begin, as GET /health",
+       [](const Written& written, ServeSettings& into) {
+         into.watch.mute = written;
+         std::erase(into.watch.mute, "");  // would mute everything
+         return Status();
+       },
+       [](const ServeSettings& from) { return QuotedList(from.watch.mute); }},
       {"keep_days", "How long days are kept; finer steps go sooner",
        [](const Written& written, ServeSettings& into) {
          return ReadInteger(written, 35, 10'000, into.keep_days);

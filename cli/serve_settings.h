@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fieldmark/base/result.h"
+#include "server/watch/incidents.h"
 #include "server/watch/verdicts.h"
 
 namespace fieldmark::cli {
@@ -21,6 +22,7 @@ struct ServeSettings {
   std::string listen = "127.0.0.1";
   int64_t port = 3435;
   std::vector<std::string> looks = {"15m", "1h", "4h", "24h"};
+  watch::WatchSettings watch;
   int64_t keep_days = 400;
   int64_t database_gib_max = 64;
   int64_t connections_max = 4096;

@@ -59,6 +59,9 @@ TEST_F(ServeSettingsTest, EverySettingCanBeWrittenInEveryPlace) {
                                                      {"listen", "::1"},
                                                      {"port", "1"},
                                                      {"looks", "60s,5m"},
+                                                     {"watch_alarms_a_week", "5"},
+                                                     {"watch_effect_percent_min", "20"},
+                                                     {"watch_mute", "GET /health,GET /ping"},
                                                      {"keep_days", "50"},
                                                      {"database_gib_max", "7"},
                                                      {"connections_max", "9"},
@@ -115,6 +118,7 @@ TEST_F(ServeSettingsTest, WhatIsWrongIsSaidWithItsPlaceAndTheNearestName) {
       {"trusted_header = 'X-User'", {}, {}, {"only one of them"}},
       {"", {}, {{"log_format", "xml"}}, {"flag --log-format", "neither text nor json"}},
       {"", {}, {{"keep_days", "3"}}, {"flag --keep-days", "from 35"}},
+      {"", {}, {{"watch_alarms_a_week", "-1"}}, {"flag --watch-alarms-a-week", "from 0 to 100"}},
   };
   for (const Case& each : cases) {
     WriteFile(each.file);

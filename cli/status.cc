@@ -39,6 +39,23 @@ std::string LastData(const json::object& object) {
   return at.empty() ? "no data yet" : "data up to " + at;
 }
 
+void PrintIncidents(const json::object& status) {
+  const json::value* found = status.if_contains("incidents");
+  if (found == nullptr || !found->is_array() || found->get_array().empty()) return;
+  Print("\nbetween changes\n");
+  std::vector<Row> rows;
+  for (const json::value& one : found->get_array()) {
+    const json::object& incident = one.as_object();
+    const std::string state = TextAt(incident, "state");
+    const bool worse = TextAt(incident, "direction") == "worse";
+    rows.push_back({{state, Printable(TextAt(incident, "sentence"))},
+                    state != "lasts" ? Tone::kQuiet
+                    : worse          ? Tone::kBad
+                                     : Tone::kAttention});
+  }
+  Print(Aligned(rows, "  "));
+}
+
 void PrintAnswers(const json::object& status) {
   Print(Printable(TextAt(status, "service")) + " in " + Printable(TextAt(status, "environment")) +
         ", version " + Printable(TextAt(status, "version")) + ", " + LastData(status) + "\n\n");
@@ -52,6 +69,7 @@ void PrintAnswers(const json::object& status) {
                     ToneOf(TextAt(answer, "state"))});
   }
   Print(Aligned(rows, "  "));
+  PrintIncidents(status);
   const json::value* verdict = status.if_contains("verdict");
   if (verdict != nullptr && verdict->is_object()) PrintNewErrors(verdict->get_object());
   const json::value* notices = status.if_contains("notices");

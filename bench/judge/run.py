@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+import watching  # noqa: E402
 from generator import decoys, oracle, questions, service  # noqa: E402
 from intervals import Tally  # noqa: E402
 from kpi import EFFECTS, LOOKS, KpiFamilies, Kpis, published_series, read_kpis  # noqa: E402
@@ -183,12 +186,35 @@ def measure_decoys(report: Report, judge: Judge, full: bool, seed: int) -> None:
         report.row("decoys", name, tally, "≤ .05")
 
 
+def measure_watch(report: Report, judge: Judge, full: bool, seed: int) -> None:
+    signals, weeks = (100, 100) if full else (50, 2)
+    report.title(f"Between changes: alarms of services of {signals} signals, a week each")
+    for what, calm in {"nothing happens": True, "holidays, failures and bursts": False}.items():
+        false, real = Tally(), Tally()
+        for number in range(seed, seed + weeks):
+            of_week = watching.alarms(judge, number, signals, calm)
+            false.add(number, of_week[0])
+            real.add(number, of_week[1])
+        report.row("watch", f"false alarms a week, {what}", false, "≤ 1")
+        if not calm:
+            report.row("watch", "alarms a week at which something happened", real)
+    report.title("Between changes: faults found within six hours, and the minutes until half of them were")
+    for fault in watching.FAULTS:
+        for an_hour in (1000, 10_000):
+            found, minutes = Tally(), []
+            for number in range(seed, seed + (40 if full else 2)):
+                took = watching.minutes_to_detection(judge, number, fault, an_hour)
+                found.add(number, took is not None)
+                minutes.append(math.inf if took is None else took)
+            report.row("watch", f"{fault}, {an_hour} an hour", found, f"{statistics.median(minutes):.0f} min")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="what is published; takes an hour")
     parser.add_argument("--kpi", type=Path, help="folder of CSV files")
     parser.add_argument("--series", type=Path, help="folder of fieldmark.series/1 files and labels.json")
-    parser.add_argument("--only", default="kpi,series,service,questions,decoys", help="parts, by comma")
+    parser.add_argument("--only", default="kpi,series,service,questions,decoys,watch", help="parts, by comma")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", default="fieldmark")
     parser.add_argument("--json", type=Path, help="rows, as JSON")
@@ -205,6 +231,8 @@ def main() -> None:
         measure_questions(report, judge, options.full, options.seed)
     if "decoys" in parts:
         measure_decoys(report, judge, options.full, options.seed)
+    if "watch" in parts:
+        measure_watch(report, judge, options.full, options.seed)
     print(f"\nmeasured in {time.monotonic() - started:.0f} s")
     if options.json:
         options.json.write_text(json.dumps(report.rows, indent=1, ensure_ascii=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Answer = dict[str, Any]
+Incident = dict[str, Any]
 
 
 def time_text(unix_s: int) -> str:
@@ -53,6 +54,11 @@ class Signal:
                 middles = np.exp2((self.buckets + 0.5) / 2**self.scale)
                 return np.asarray((self.counts * middles).sum(axis=1) / total)
         return np.asarray(self.values)
+
+    def until(self, step: int) -> Signal:
+        held = {key: value for key in ("values", "numerators", "weights", "counts")
+                if (value := getattr(self, key)) is not None}  # fmt: skip
+        return replace(self, **{key: value[:step] for key, value in held.items()})
 
     def text(self) -> str:
         line: dict[str, Any] = {"signal": self.name, "kind": self.kind}
@@ -128,6 +134,14 @@ class Judge:
         if len(answers) != len(changes):
             raise SystemExit(f"asking {self._binary} judge: {done.stderr.strip() or 'it gave no answer a change'}")
         return answers
+
+    def watch(self, text: str, from_unix_s: int) -> list[Incident]:
+        """What it finds between changes from then on."""
+        command = [self._binary, "judge", "-", "--watch-from", time_text(from_unix_s)]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1):
+            raise SystemExit(f"asking {self._binary} judge to watch: {done.stderr.strip() or 'nothing was judged'}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def changed_signals(answer: Answer) -> list[str]:

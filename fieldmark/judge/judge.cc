@@ -3,6 +3,7 @@
 // may be said.
 #include "fieldmark/judge/judge.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "fieldmark/judge/evidence.h"
@@ -81,6 +82,12 @@ void Judge::Add(const Series& series) {
   settings.screen = settings.screen && state_->family.size() >= kScreenedFrom;
   state_->family.push_back(EvidenceOf(series, state_->windows, settings));
   if (!state_->change.has_earlier_version) state_->family.back().standing = Standing::kCannotCompare;
+}
+
+bool Judge::HasJudged(std::string_view signal) const {
+  return std::any_of(state_->family.begin(), state_->family.end(), [&](const Evidence& evidence) {
+    return evidence.signal == signal && evidence.standing == Standing::kJudged;
+  });
 }
 
 Verdict Judge::Finish() {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -94,6 +95,9 @@ class Judge {
 
   void Add(const Series& series);
   Verdict Finish();
+  // Of a signal that was added: whether there was enough data to say that it did not move. Linear in the
+  // family.
+  bool HasJudged(std::string_view signal) const;
 
  private:
   struct State_;

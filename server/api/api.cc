@@ -7,6 +7,7 @@
 #include <boost/url.hpp>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include "fieldmark/base/utf8.h"
@@ -73,6 +74,12 @@ std::string SessionCookie(std::string_view value, int64_t seconds, bool secure) 
   return std::string(access::Gate::kCookie) + "=" + std::string(value) +
          "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds) +
          (secure ? "; Secure" : "");
+}
+
+// By which a list of incidents ascends: the newest first. Ids of so many digits less are as long as each
+// other.
+std::string IncidentKey(const store::Incident& incident) {
+  return std::to_string(std::numeric_limits<int64_t>::max() - incident.id);
 }
 
 uint64_t FolderBytes(const std::string& folder) {
@@ -171,6 +178,10 @@ const std::vector<Api::Endpoint>& Api::Endpoints() {
        access::Purpose::kAnnounce},
       {"GET", {"api", "v1", "services", "{}", "{}", "subjects"}, &Api::ListSubjects, access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "fields"}, &Api::ListFields, access::Purpose::kRead},
+      {"GET",
+       {"api", "v1", "services", "{}", "{}", "incidents"},
+       &Api::ListIncidents,
+       access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "verdict"}, &Api::GetVerdict, access::Purpose::kRead},
       {"GET", {"api", "v1", "services", "{}", "{}", "series"}, &Api::GetSeries, access::Purpose::kRead},
       {"DELETE", {"api", "v1", "services", "{}"}, &Api::Forget, access::Purpose::kErase},
@@ -183,11 +194,12 @@ const std::vector<Api::Endpoint>& Api::Endpoints() {
 }
 
 Api::Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts, watch::Answers& answers,
-         access::Gate& gate, watch::Clock clock, ApiOptions options)
+         const watch::Watch& watch, access::Gate& gate, watch::Clock clock, ApiOptions options)
     : store_(store),
       ingest_(ingest),
       verdicts_(verdicts),
       answers_(answers),
+      watch_(watch),
       gate_(gate),
       clock_(std::move(clock)),
       shortfalls_(store, clock_),
@@ -486,6 +498,18 @@ Response Api::ListSubjects(const Call& call) {
                              [](const std::string& name) { return json::value(name); }));
 }
 
+Response Api::ListIncidents(const Call& call) {
+  const Result<PageRequest> page = call.Page();
+  if (!page.ok()) return ProblemOf(page.error());
+  const Result<std::vector<store::StreamInfo>> all = store_.Streams();
+  if (!all.ok()) return ProblemOf(all.error());
+  if (watch::StreamsOf(*all, call.names[0], call.names[1]).empty())
+    return ProblemOf(watch::UnknownService(call.names[0], call.names[1]));
+  const Result<std::vector<store::Incident>> incidents = store_.Incidents(call.names[1], call.names[0]);
+  if (!incidents.ok()) return ProblemOf(incidents.error());
+  return Repeating(call, PageOf("incidents", *incidents, *page, IncidentKey, IncidentJson));
+}
+
 Response Api::ListFields(const Call& call) {
   const Result<PageRequest> page = call.Page();
   if (!page.ok()) return ProblemOf(page.error());
@@ -565,6 +589,7 @@ Response Api::GetMetrics(const Call&) {
   health.batches = ingest_.counters();
   health.store = store_.condition();
   health.gate = gate_.counters();
+  health.watch = watch_.counts();
   return {200,
           kMetricsType,
           MetricsText(health, *options_.limits_met, ingest_.totals()),

@@ -18,6 +18,7 @@
 #include "server/watch/answers.h"
 #include "server/watch/shortfalls.h"
 #include "server/watch/verdicts.h"
+#include "server/watch/watchman.h"
 
 namespace fieldmark::api {
 
@@ -31,7 +32,7 @@ class Api : public Handler {
  public:
   // All must outlive it.
   Api(store::Store& store, ingest::Ingest& ingest, watch::Verdicts& verdicts, watch::Answers& answers,
-      access::Gate& gate, watch::Clock clock, ApiOptions options = {});
+      const watch::Watch& watch, access::Gate& gate, watch::Clock clock, ApiOptions options = {});
 
   // "GET /api/v1/services/{}/{}/status" and so on: what openapi.yaml describes, no more and no less.
   static std::vector<std::string> Routes();
@@ -61,6 +62,7 @@ class Api : public Handler {
   Response SaveChange(const Call& call, store::AnnouncedChange change);
   Response Forget(const Call& call);
   Response ListSubjects(const Call& call);
+  Response ListIncidents(const Call& call);
   Response ListFields(const Call& call);
   Response GetVerdict(const Call& call);
   Response GetSeries(const Call& call);
@@ -77,6 +79,7 @@ class Api : public Handler {
   ingest::Ingest& ingest_;
   watch::Verdicts& verdicts_;
   watch::Answers& answers_;
+  const watch::Watch& watch_;
   access::Gate& gate_;
   const watch::Clock clock_;
   watch::Shortfalls shortfalls_;

@@ -43,7 +43,8 @@ struct Server {
   watch::Verdicts verdicts{store, clock, *watch::LooksOf({300})};
   watch::Answers answers{store, verdicts, clock};
   access::Gate gate{{}, clock};
-  Api api{store, ingest, verdicts, answers, gate, clock};
+  const watch::Watch watch{store, verdicts, clock};
+  Api api{store, ingest, verdicts, answers, watch, gate, clock};
 };
 
 std::string Packed(std::string_view body) {

@@ -92,7 +92,8 @@ class ApiTest : public testing::Test {
   watch::Verdicts verdicts_{store_, clock_, *watch::LooksOf({300})};
   watch::Answers answers_{store_, verdicts_, clock_};
   access::Gate gate_{{}, clock_};
-  Api api_{store_, ingest_, verdicts_, answers_, gate_, clock_};
+  watch::Watch watch_{store_, verdicts_, clock_};
+  Api api_{store_, ingest_, verdicts_, answers_, watch_, gate_, clock_};
 };
 
 TEST_F(ApiTest, ReadsTheContract) {
@@ -173,6 +174,38 @@ TEST_F(ApiTest, GivesTheFourAnswersAndTheVerdict) {
   for (const json::value& answer : status.at("answers").as_array()) ExpectShape(answer, "Answer");
   ExpectShape(status.at("verdict"), "Verdict");
   EXPECT_EQ(status.at("last_data_at").as_string(), "2026-02-02T12:00:00Z");
+}
+
+TEST_F(ApiTest, ListsIncidentsAndGivesThoseOfADayWithTheStatus) {
+  watch::FabricatedService(store_, "or/ders", "pro duction").Run("good", kNoon - 60, kNoon);
+  for (const UnixMs over_at : {(kNoon - 2000) * kMsPerMinute, (kNoon - 90) * kMsPerMinute, UnixMs{0}}) {
+    store::Incident incident;
+    incident.service = "or/ders";
+    incident.environment = "pro duction";
+    incident.signal = "POST /orders latency";
+    incident.direction = "worse";
+    incident.also = {"GET /orders latency"};
+    incident.found_at = incident.seen_at = (kNoon - 100) * kMsPerMinute;
+    incident.over_at = over_at;
+    incident.settled = over_at == (kNoon - 90) * kMsPerMinute;
+    ASSERT_TRUE(store_.SaveIncident(incident).ok());
+  }
+  const json::value list = MustGet(base_ + "/incidents", "IncidentList");
+  ASSERT_EQ(list.at("incidents").as_array().size(), 3u);
+  for (const json::value& incident : list.at("incidents").as_array()) ExpectShape(incident, "Incident");
+  EXPECT_EQ(list.at("incidents").at(0).at("state").as_string(), "lasts");
+  EXPECT_TRUE(list.at("incidents").at(0).at("over_at").is_null());
+  EXPECT_EQ(list.at("incidents").at(0).at("also").at(0).as_string(), "GET /orders latency");
+  EXPECT_EQ(list.at("incidents").at(1).at("state").as_string(), "settled");
+  EXPECT_EQ(list.at("incidents").at(2).at("state").as_string(), "over");
+  const json::value second = MustGet(base_ + "/incidents?limit=1", "IncidentList").at("next");
+  const json::value page =
+      MustGet(base_ + "/incidents?limit=1&cursor=" + std::string(second.as_string()), "IncidentList");
+  EXPECT_EQ(page.at("incidents").at(0), list.at("incidents").at(1));
+  const json::value status = MustGet(base_ + "/status", "Status");
+  EXPECT_EQ(status.at("incidents").as_array().size(), 2u);
+  EXPECT_EQ(status.at("incidents_total").to_number<int>(), 2);
+  ExpectProblem(Ask("GET", "/api/v1/services/nobody/here/incidents"), 404);
 }
 
 TEST_F(ApiTest, ListsChangesNewestFirst) {
@@ -508,7 +541,7 @@ class GuardedApiTest : public ApiTest {
 
   store::TemporaryFolder folder_;
   access::Gate guard_{{folder_.path(), false, "X-User", {"10.0.0.9"}}, clock_};
-  Api guarded_{store_, ingest_, verdicts_, answers_, guard_, clock_, {folder_.path(), {}}};
+  Api guarded_{store_, ingest_, verdicts_, answers_, watch_, guard_, clock_, {folder_.path(), {}}};
   std::string read_, write_;
   Response last_;
 };

@@ -167,14 +167,37 @@ json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
           {"findings", std::move(findings)}};
 }
 
+json::object IncidentJson(const store::Incident& incident) {
+  const std::string_view state = incident.over_at == 0 ? "lasts" : incident.settled ? "settled" : "over";
+  return {{"id", incident.id},
+          {"state", state},
+          {"signal", incident.signal},
+          {"subject", incident.subject},
+          {"field", incident.field},
+          {"statistic", incident.statistic},
+          {"direction", incident.direction},
+          {"since", {UtcTime(incident.since_first), UtcTime(incident.since_last)}},
+          {"found_at", UtcTime(incident.found_at)},
+          {"seen_at", UtcTime(incident.seen_at)},
+          {"over_at", TimeOrNull(incident.over_at == 0 ? std::nullopt : std::optional(incident.over_at))},
+          {"also", TextsJson(incident.also)},
+          {"sentence", incident.sentence}};
+}
+
 json::object StatusJson(const watch::ServiceStatus& status) {
   json::array answers;
   for (const watch::Answer& answer : status.answers) answers.push_back(AnswerJson(answer));
+  json::array incidents;
+  for (const store::Incident& incident : status.incidents) {
+    if (incidents.size() < kIncidentsShown) incidents.push_back(IncidentJson(incident));
+  }
   return {{"service", status.service},
           {"environment", status.environment},
           {"version", status.version},
           {"last_data_at", TimeOrNull(status.last_data_at)},
           {"answers", std::move(answers)},
+          {"incidents", std::move(incidents)},
+          {"incidents_total", status.incidents.size()},
           {"verdict", status.verdict ? json::value(VerdictJson(*status.verdict)) : json::value(nullptr)}};
 }
 

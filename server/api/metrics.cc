@@ -88,6 +88,23 @@ void AddLimitsMet(const LimitsMet& met, Text& text) {
   }
 }
 
+void AddIncidents(const watch::Watch::Counts& watch, Text& text) {
+  text.One("fieldmark_watch_looks_total", "counter", "At a service between its changes.", watch.looks);
+  constexpr std::string_view kIncidents = "fieldmark_incidents";
+  text.Family(kIncidents, "gauge", "What moved between changes and lasts, of each service that is watched.");
+  size_t services = 0;
+  size_t others = 0;
+  for (const auto& [name, open] : watch.open) {
+    if (++services > ingest::RequestTotals::kServicesMax) {
+      others += open;
+    } else {
+      text.Sample(kIncidents, LabelsOf(name), open);
+    }
+  }
+  if (services > ingest::RequestTotals::kServicesMax)
+    text.Sample(kIncidents, LabelsOf({"(other)", "(other)"}), others);
+}
+
 void AddLatency(const ingest::RequestTotals::Name& name, const ingest::RequestTotal& total, Text& text) {
   uint64_t below = 0;
   for (size_t i = 0; i < ingest::kLatencyBuckets; ++i) {
@@ -108,6 +125,7 @@ std::string MetricsText(const OwnHealth& health, const LimitsMet& met, const ing
   Text text;
   AddOwnHealth(health, text);
   AddLimitsMet(met, text);
+  AddIncidents(health.watch, text);
   const auto all = totals.All();
   constexpr std::string_view kRequests = "fieldmark_requests_total";
   text.Family(kRequests, "counter",

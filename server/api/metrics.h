@@ -8,6 +8,7 @@
 #include "server/api/limits_met.h"
 #include "server/ingest/ingest.h"
 #include "server/store/store.h"
+#include "server/watch/watchman.h"
 
 namespace fieldmark::api {
 
@@ -20,6 +21,7 @@ struct OwnHealth {
   ingest::Counters batches;
   store::Condition store;
   access::GateCounters gate;
+  watch::Watch::Counts watch;
 };
 
 std::string MetricsText(const OwnHealth& health, const LimitsMet& met, const ingest::RequestTotals& totals);

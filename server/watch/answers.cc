@@ -198,6 +198,11 @@ int Badness(AnswerState state) {
   return 0;
 }
 
+AnswerState StateOf(const store::Incident& incident) {
+  return incident.direction == judge::DirectionCode(judge::Direction::kWorse) ? AnswerState::kBad
+                                                                              : AnswerState::kAttention;
+}
+
 }  // namespace
 
 std::string_view AnswerCode(AnswerState state) {
@@ -216,6 +221,9 @@ std::string_view AnswerCode(AnswerState state) {
 
 AnswerState ServiceStatus::state() const {
   AnswerState worst = answers[0].state;
+  for (const store::Incident& incident : incidents) {
+    if (incident.over_at == 0 && Badness(StateOf(incident)) > Badness(worst)) worst = StateOf(incident);
+  }
   for (const Answer& answer : answers) {
     const bool counts = answer.state == AnswerState::kBad || answer.state == AnswerState::kAttention;
     if (counts && Badness(answer.state) > Badness(worst)) worst = answer.state;
@@ -227,6 +235,9 @@ std::string ServiceStatus::headline() const {
   const AnswerState worst = state();
   for (const Answer& answer : answers) {
     if (answer.state == worst) return answer.word + ": " + answer.detail;
+  }
+  for (const store::Incident& incident : incidents) {
+    if (incident.over_at == 0 && StateOf(incident) == worst) return "Moved: " + incident.sentence;
   }
   return answers[0].word + ": " + answers[0].detail;
 }
@@ -316,6 +327,13 @@ Result<Answers::Facts> Answers::ReadFacts(const std::vector<store::StreamInfo>& 
   Result<DeploymentVerdict> verdict = verdicts_.Of(streams);
   if (!verdict.ok()) return verdict.error();
   facts.verdict = std::move(*verdict);
+  Result<std::vector<store::Incident>> incidents =
+      store_.Incidents(streams.front().stream.environment, streams.front().stream.service);
+  if (!incidents.ok()) return incidents.error();
+  std::erase_if(*incidents, [&](const store::Incident& incident) {
+    return incident.over_at != 0 && incident.over_at < now - kMinutesADay * kMsPerMinute;
+  });
+  facts.incidents = std::move(*incidents);
   return facts;
 }
 
@@ -369,6 +387,7 @@ Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& stream
     status.requests_per_s = static_cast<double>(recent.traffic.requests.count()) / recent.seconds;
   }
   status.verdict = std::move(facts->verdict);
+  status.incidents = std::move(facts->incidents);
   // The first version ever seen is no deployment to ask about.
   const bool deployed = status.verdict->deployment.from_version.has_value();
   status.answers = {UpAnswer(recent, facts->usual.failed_ratio, now),

@@ -38,8 +38,10 @@ struct ServiceStatus {
   double requests_per_s = 0;
   std::array<Answer, 4> answers;  // up, slow, jobs, deployment
   std::optional<DeploymentVerdict> verdict;
+  std::vector<store::Incident> incidents;  // that last, and those that ended within a day; newest first
 
-  // The worst answer's; kNoData outranks kGood when nothing is known of the service being up.
+  // The worst answer's, or incident's that lasts; kNoData outranks kGood when nothing is known of the service
+  // being up.
   AnswerState state() const;
   std::string headline() const;
   // By which a list of them ascends: the worst first.
@@ -76,6 +78,7 @@ class Answers {
     Usual usual;
     bucket::RunSummary runs;
     DeploymentVerdict verdict;
+    std::vector<store::Incident> incidents;
   };
   struct Kept {
     std::mutex mutex;

@@ -84,6 +84,19 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
+test("what moved between changes leaves everything else on the first screen", async () => {
+  await open("/s/orders/restless");
+  await page.getByText("Between changes").waitFor();
+  await plots(3);
+  await shoot("between-changes");
+  expect(await scrolls()).toBe(false);
+  expect(await page.locator(".incidents li").count()).toBe(3);
+  await expectInWindow(page.locator(".incidents"));
+  await expectInWindow(page.locator(".finding").first().locator(".finding-what"));
+  await expectInWindow(page.locator(".chart").nth(2));
+  expect(errors).toEqual([]);
+});
+
 async function expectInWindow(locator: ReturnType<Page["locator"]>): Promise<void> {
   const box = await locator.boundingBox();
   expect(box).not.toBeNull();

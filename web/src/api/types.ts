@@ -10,6 +10,7 @@ export type Answer = Schemas["Answer"];
 export type Change = Schemas["Change"];
 export type ChangeList = Schemas["ChangeList"];
 export type Finding = Schemas["Finding"];
+export type Incident = Schemas["Incident"];
 export type Health = Schemas["Health"];
 export type NewError = Schemas["NewError"];
 export type Problem = Schemas["Problem"];

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 
-import { badStatus, decoyStatus, earlyStatus, firstStatus, silentStatus } from "../fixtures/orders";
+import { badStatus, decoyStatus, earlyStatus, firstStatus, lastingIncident, silentStatus } from "../fixtures/orders";
 import { iconSvg, serviceTab, servicesTab, showTab } from "./tabModel";
 
 test.for([
@@ -18,6 +18,13 @@ test.for([
 test("a failing service without a finding is a cross, not a tick", () => {
   const answers = decoyStatus.answers.map((answer, i) => (i === 0 ? Object.assign({}, answer, { state: "bad" as const }) : answer));
   expect(serviceTab("orders", "staging", { ...decoyStatus, answers }, false).icon).toEqual({ shape: "cross", tone: "bad" });
+});
+
+test("what moved between changes and lasts is counted and seen in the icon, what is over is not", () => {
+  const tab = serviceTab("orders", "staging", { ...decoyStatus, incidents: [lastingIncident], incidents_total: 1 }, false);
+  expect(tab).toMatchObject({ title: "(1) orders staging — No change seen · Fieldmark", icon: { shape: "cross", tone: "bad" } });
+  const over = { ...lastingIncident, state: "over" as const };
+  expect(serviceTab("orders", "staging", { ...decoyStatus, incidents: [over], incidents_total: 1 }, false).icon.tone).toBe("good");
 });
 
 test("a tab without a fresh answer from the server says so and is not green", () => {

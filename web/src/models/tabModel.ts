@@ -1,6 +1,6 @@
 // What the browser's tab says: counts in the title, and an icon whose shape, colour and digit tell the state.
 import { type Look, type Shape, type Tone, verdictLook } from "./states";
-import type { Status, Verdict } from "../api/types";
+import type { Incident, Status, Verdict } from "../api/types";
 
 export interface Tab {
   title: string;
@@ -12,7 +12,7 @@ export function serviceTab(service: string, environment: string, status: Status 
   const name = `${service} ${environment}`;
   if (away) return { title: `? ${name} — server away · Fieldmark`, icon: AWAY, count: 0 };
   if (!status) return { title: `${name} · Fieldmark`, icon: AWAY, count: 0 };
-  const count = status.verdict?.findings.length ?? 0;
+  const count = (status.verdict?.findings.length ?? 0) + lastingIncidents(status).length;
   const word = status.verdict?.title ?? "no change yet";
   return {
     title: `${count ? `(${count}) ` : ""}${name} — ${word} · Fieldmark`,
@@ -34,9 +34,14 @@ export function changesTab(service: string, environment: string, count: number |
 
 const AWAY: Look = { shape: "hollow", tone: "quiet" };
 
-// The worst of the four answers and of the verdict.
+function lastingIncidents({ incidents }: Status): Incident[] {
+  return incidents.filter((incident) => incident.state === "lasts");
+}
+
+// The worst of the four answers, of the verdict and of what moved between changes and lasts.
 function serviceIcon(status: Status, verdict: Verdict | null): Look {
   const states = new Set(status.answers.map((answer) => answer.state));
+  for (const { direction } of lastingIncidents(status)) states.add(direction === "worse" ? "bad" : "attention");
   if (verdict?.state === "changed") return verdictLook("changed");
   if (states.has("bad")) return { shape: "cross", tone: "bad" };
   if (verdict?.state === "suspected") return verdictLook("suspected");

@@ -8,6 +8,7 @@ import { AnswerCard } from "../components/AnswerCard";
 import { ChartStack } from "../components/ChartStack";
 import { ConnectionBanner } from "../components/ConnectionBanner";
 import { FindingList } from "../components/FindingList";
+import { IncidentList } from "../components/IncidentList";
 import { NoticeBanner } from "../components/NoticeBanner";
 import { PageHeader } from "../components/PageHeader";
 import { VerdictBanner, Version } from "../components/VerdictBanner";
@@ -94,6 +95,7 @@ function Screen({ model, status, now }: { model: ServiceModel; status: Status; n
           <AnswerCard key={answer.question} answer={answer} dataAt={status.last_data_at} now={now} />
         ))}
       </section>
+      <IncidentList status={status} now={now} />
       <VerdictBanner status={status} now={now} />
       <FindingList verdict={status.verdict} selected={model.selected.value} now={now} onSelect={model.select} />
       <ChartStack model={model} now={now} />

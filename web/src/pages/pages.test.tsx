@@ -3,6 +3,7 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { type FixtureApi, createFixtureApi } from "../fixtures/fixtureApi";
+import { lastingIncident } from "../fixtures/orders";
 import { ticks } from "../models/clock";
 import { createServiceModel } from "../models/serviceModel";
 import { createServicesModel } from "../models/servicesModel";
@@ -95,6 +96,17 @@ test("what is wrong with the server itself stands above everything", async () =>
   api.notices = ["2 stored rows are damaged and left out of what is shown."];
   await settle(5000);
   expect(text('[role="alert"]')).toContain("2 stored rows are damaged");
+});
+
+test("what moved between changes stands between the answers and the verdict, with what became of it", async () => {
+  await showService();
+  expect(root.querySelectorAll(".incidents")).toHaveLength(0);
+  api.incidents = [lastingIncident, { ...lastingIncident, id: 8, state: "over", over_at: lastingIncident.seen_at }];
+  await settle(5000);
+  expect(texts(".incidents li")).toHaveLength(2);
+  expect(text(".incidents li")).toContain("customer.phone null 1 % → 38 % since 02:00");
+  expect(texts(".incidents .incident-fate")).toEqual(["lasts, last seen 03:00", "over by 03:00"]);
+  expect([...(root.querySelector("main")?.children ?? [])].map((child) => child.className.split(" ")[0]).slice(0, 3)).toEqual(["answers", "incidents", "verdict"]);
 });
 
 test("whoever is not known is asked for a token, and let in with the right one", async () => {
