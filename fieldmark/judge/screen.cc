@@ -46,17 +46,21 @@ bool CannotHaveMoved(const ShareTrack& track, const Windows& windows, const Sett
   const bool is_first = (past.events <= 0 && after.events > 0) ||
                         (past.events >= past.documents && after.events < after.documents);
   if (is_first) return false;
-  double recent = 0;  // what the hours before say, and what any control does
+  double recent = 0;  // what the hours before say, if they say anything, and what any control does
+  bool has_recent = false;
   double any = 0;
   for (const Control control : kControls) {
     const Tally before = ControlOf(track, windows, control, windows.after().from, first);
     // With fewer it is not comparable, whatever its p.
     if (before.documents < kDocumentsMin) continue;
     const double deviation = Deviation(LeastTest(before, after.documents, windows), after.events);
-    if (control == Control::kJustBefore || control == Control::kStep) recent = std::max(recent, deviation);
+    if (control == Control::kJustBefore || control == Control::kStep) {
+      recent = std::max(recent, deviation);
+      has_recent = true;
+    }
     if (ShareMovedEnough(before.share(), after.share(), settings)) any = std::max(any, deviation);
   }
-  return any <= 1 || recent <= kRecent;
+  return any <= 1 || (has_recent && recent <= kRecent);
 }
 
 }  // namespace fieldmark::judge

@@ -106,6 +106,16 @@ TEST(Screen, ChangesNoVerdict) {
   }
 }
 
+// An incident that has lasted longer than the windows before reach is left out of them.
+TEST(Screen, KeepsWhatMovedAfterHoursWithoutData) {
+  const Windows windows(kTimeline, LastHour());
+  std::vector<double> events(kHours, 10), documents(kHours, 1000);
+  for (size_t step = kHours - 13; step + 1 < kHours; ++step) events[step] = documents[step] = 0;
+  EXPECT_TRUE(CannotHaveMoved(ShareTrack(events, documents, windows), windows, {}));
+  events.back() = 400;
+  EXPECT_FALSE(CannotHaveMoved(ShareTrack(events, documents, windows), windows, {}));
+}
+
 TEST(Screen, KeepsWhatHasTooLittleHistory) {
   const Timeline timeline{0, 60, 100, {}, {}};
   Change change;
