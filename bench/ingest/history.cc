@@ -242,7 +242,7 @@ class History {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) Fail("name a data folder");
+  if (argc < 2 || argv[1][0] == '-') Fail("name a data folder");
   std::map<std::string, int64_t> options{
       {"--days", 15}, {"--fields", 2000}, {"--observations", 300}, {"--deployed-hours-ago", 3}};
   for (int i = 2; i + 1 < argc; i += 2) options[argv[i]] = std::atoll(argv[i + 1]);

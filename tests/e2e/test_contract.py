@@ -25,9 +25,10 @@ def test_no_request_finds_the_contract_broken(tmp_path):
             assert send(port_of(url), body) == 200
         (tmp_path / "hooks.py").write_text(HOOKS)
         command = [str(Path(sys.executable).parent / "st"), "run", str(CONTRACT), "--url", url]
-        # No schema says that a migration brings no version, or that a name has so many bytes, not characters; and
-        # here nobody needs a token: test_tokens.py asks for those.
-        command += ["--checks", "all", "--exclude-checks", "positive_data_acceptance,ignored_auth"]
+        # No schema says that a migration brings no version, or that a name has so many bytes, not characters; that
+        # with `field` a deletion leaves the service, which test_forget.py looks at; and here nobody needs a token:
+        # test_tokens.py asks for those.
+        command += ["--checks", "all", "--exclude-checks", "positive_data_acceptance,use_after_free,ignored_auth"]
         command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(EXAMPLES)]
         command += ["--seed", "7", "--generation-deterministic", "--no-color"]
         command += ["--request-timeout", "10"]
@@ -41,6 +42,8 @@ def test_no_request_finds_the_contract_broken(tmp_path):
 
 # Half of the requests ask for the service that is there: names from nowhere mostly meet 404.
 HOOKS = """
+from zlib import crc32
+
 import schemathesis
 from hypothesis import strategies
 
@@ -49,7 +52,7 @@ schemathesis.openapi.media_type("application/vnd.fieldmark.batch", strategies.bi
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
-    if path_parameters and hash(str(sorted(path_parameters.items()))) % 2:
+    if path_parameters and crc32(str(sorted(path_parameters.items())).encode(errors="replace")) % 2:
         for name, value in [("service", "shop"), ("environment", "production")]:
             if name in path_parameters:
                 path_parameters[name] = value
