@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <csignal>
 #include <future>
 #include <set>
 #include <string_view>
@@ -38,6 +39,17 @@ constexpr std::string_view kDeleteUnusedKey =
     "DELETE FROM hash_key WHERE environment = ?1 AND service = ?2"
     " AND NOT EXISTS (SELECT 1 FROM stream WHERE environment = ?1 AND service = ?2)";
 
+// One thread, which takes no signals: they are for whoever waits for them, and it may be made before the
+// others block theirs.
+std::unique_ptr<boost::asio::thread_pool> MakeThread() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  auto thread = std::make_unique<boost::asio::thread_pool>(1);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
 }  // namespace
 
 Compactor::Compactor(std::unique_ptr<Connection> reader, Connection& writer, std::mutex& writer_mutex,
@@ -47,7 +59,8 @@ Compactor::Compactor(std::unique_ptr<Connection> reader, Connection& writer, std
       writer_mutex_(writer_mutex),
       appender_(appender),
       retention_(retention),
-      limits_(limits) {}
+      limits_(limits),
+      hurried_(MakeThread()) {}
 
 // Between two snapshots of ours, which would keep the log from beginning anew: first beside the appends,
 // then, while they wait, the little that they brought meanwhile. An append whose commit finds the log too
@@ -248,7 +261,7 @@ Status Compactor::WithWriter(const std::function<Status()>& work) {
     return work();
   });
   std::future<Status> done = task.get_future();
-  boost::asio::post(hurried_, std::move(task));
+  boost::asio::post(*hurried_, std::move(task));
   return done.get();
 }
 

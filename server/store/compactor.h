@@ -110,7 +110,7 @@ class Compactor {
   std::atomic<int64_t> folded_bytes_ = 0;
   std::atomic<int64_t> forgotten_early_ = 0;
   std::atomic<UnixMs> forgotten_early_unix_ms_ = 0;
-  boost::asio::thread_pool hurried_{1};
+  std::unique_ptr<boost::asio::thread_pool> hurried_;
 };
 
 }  // namespace fieldmark::store
