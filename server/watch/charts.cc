@@ -101,8 +101,10 @@ Status AddRequests(store::Store& store, const ChartQuery& query, const Read& rea
   }
   std::vector<std::string> subjects;
   if (!query.subject.empty()) subjects = {"", query.subject};
+  const Families families =
+      query.statistic == "latency" ? kCountsAndLatency : Families{profile::Family::kCounts};
   const auto traffic = TrafficOf(store, read.streams, std::nullopt, read.frame.from, read.frame.to(),
-                                 read.frame.step, subjects);
+                                 read.frame.step, subjects, families);
   if (!traffic.ok()) return traffic.error();
   for (const auto& [start, at] : *traffic) {
     const size_t index = read.frame.IndexOf(start);

@@ -14,10 +14,22 @@ bool IsBody(std::string_view subject) {
 
 bool IsJob(std::string_view subject) { return subject.starts_with("job "); }
 
+namespace {
+
+// Merging is most of the work, and nobody asks for these of a whole service.
+void MergeRequests(bucket::RequestSummary requests, bucket::RequestSummary& into) {
+  requests.first_byte_ms = requests.app_return_ms = {};
+  requests.request_bytes = requests.response_bytes = {};
+  into.Merge(requests);
+}
+
+}  // namespace
+
 Result<std::map<Minute, Traffic>> TrafficOf(store::Store& store,
                                             const std::vector<store::StreamInfo>& streams,
                                             std::optional<bucket::Source> source, Minute from, Minute to,
-                                            store::Step step, std::vector<std::string> subjects) {
+                                            store::Step step, std::vector<std::string> subjects,
+                                            Families families) {
   std::map<Minute, Traffic> traffic;
   store::Query query;
   for (const store::StreamInfo& info : streams) {
@@ -32,15 +44,15 @@ Result<std::map<Minute, Traffic>> TrafficOf(store::Store& store,
   }
   query.subjects = std::move(subjects);
   query.source = source;
-  query.families = {profile::Family::kCounts, profile::Family::kDistributions};
+  query.families = std::move(families);
   query.from = from;
   query.to = to;
   query.step = step;
-  const Result<std::vector<store::Slice>> slices = store.Read(query);
+  Result<std::vector<store::Slice>> slices = store.Read(query);
   if (!slices.ok()) return slices.error();
-  for (const store::Slice& slice : *slices) {
+  for (store::Slice& slice : *slices) {
     Traffic& at = traffic[slice.start];
-    if (slice.summary.request) at.requests.Merge(*slice.summary.request);
+    if (slice.summary.request) MergeRequests(std::move(*slice.summary.request), at.requests);
     if (slice.summary.run) at.runs.Merge(*slice.summary.run);
     if (slice.summary.watch) at.observed_ms += slice.summary.watch->observed_ms;
   }
