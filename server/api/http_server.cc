@@ -242,14 +242,15 @@ class HttpServer::Impl {
     bool& alive_;
   };
 
-  // True at the end. An operation that finds no memory to begin with ends its coroutine and throws from here:
-  // a connection may go so, those two begin anew.
+  // True at the end. An operation that finds no memory to begin with throws from here and ends its coroutine,
+  // which may be some handlers later: a connection may go so, those two begin anew when they are next looked
+  // for.
   bool RunOnce() {
     try {
       if (!accepting_ && !closing_) asio::co_spawn(context_, Accept(), asio::detached);
       if (!sweeping_) asio::co_spawn(context_, Sweep(), asio::detached);
-      context_.run();
-      return true;
+      context_.run_for(limits_.sweep_every);
+      return context_.stopped();
     } catch (const std::bad_alloc&) {
       return false;
     }
