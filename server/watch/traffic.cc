@@ -5,15 +5,6 @@
 #include <functional>
 
 namespace fieldmark::watch {
-
-bool IsBody(std::string_view subject) {
-  if (subject.ends_with(" request")) return true;
-  const size_t blank = subject.rfind(' ');
-  return blank != std::string_view::npos && subject.substr(0, blank).ends_with(" response");
-}
-
-bool IsJob(std::string_view subject) { return subject.starts_with("job "); }
-
 namespace {
 
 // Merging is most of the work, and nobody asks for these of a whole service.
@@ -24,6 +15,14 @@ void MergeRequests(bucket::RequestSummary requests, bucket::RequestSummary& into
 }
 
 }  // namespace
+
+bool IsBody(std::string_view subject) {
+  if (subject.ends_with(" request")) return true;
+  const size_t blank = subject.rfind(' ');
+  return blank != std::string_view::npos && subject.substr(0, blank).ends_with(" response");
+}
+
+bool IsJob(std::string_view subject) { return subject.starts_with("job "); }
 
 Result<std::map<Minute, Traffic>> TrafficOf(store::Store& store,
                                             const std::vector<store::StreamInfo>& streams,
