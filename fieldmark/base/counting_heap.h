@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "fieldmark/base/sanitizer.h"
+
 namespace fieldmark {
 
 struct HeapCounts {
@@ -19,23 +21,11 @@ struct HeapCounts {
 };
 inline HeapCounts heap_counts;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kHeapIsCounted = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kHeapIsCounted = false;
-#else
-inline constexpr bool kHeapIsCounted = true;
-#define FIELDMARK_COUNTS_HEAP
-#endif
-#else
-inline constexpr bool kHeapIsCounted = true;
-#define FIELDMARK_COUNTS_HEAP
-#endif
+inline constexpr bool kHeapIsCounted = !FIELDMARK_HAS_SANITIZER_HEAP;
 
 }  // namespace fieldmark
 
-#ifdef FIELDMARK_COUNTS_HEAP
+#if !FIELDMARK_HAS_SANITIZER_HEAP
 
 namespace fieldmark {
 
