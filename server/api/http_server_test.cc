@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <ostream>
 #include <thread>
 
 #include "fieldmark/base/sanitizer.h"
@@ -238,6 +239,7 @@ struct BadRequest {
   const char* status;
   std::optional<HttpLimit> met = std::nullopt;
 };
+void PrintTo(const BadRequest& one, std::ostream* out) { *out << one.name; }
 
 class BadRequestTest : public HttpServerTest, public testing::WithParamInterface<BadRequest> {};
 

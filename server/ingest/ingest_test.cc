@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <ostream>
 #include <thread>
 
 #include "fieldmark/bucket/recorder.h"
@@ -98,6 +99,7 @@ struct Refused {
   int status;
   std::string_view type = kBatchType;
 };
+void PrintTo(const Refused& one, std::ostream* out) { *out << one.name; }
 
 std::string Changed(const std::function<void(Batch&)>& change) {
   Batch batch = MakeBatch();
@@ -253,6 +255,7 @@ struct Skew {
   Minute moved;
   bool bad = false;
 };
+void PrintTo(const Skew& one, std::ostream* out) { *out << one.name; }
 
 class SkewTest : public IngestTest, public testing::WithParamInterface<Skew> {};
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <ostream>
 
 #include "server/store/backup.h"
 #include "server/store/faulty_disk.h"
@@ -230,6 +231,9 @@ struct Failure {
   int code;
 };
 
+// Else the names of tests end with its bytes, addresses among them.
+void PrintTo(const Failure& one, std::ostream* out) { *out << one.name; }
+
 class FaultTest : public testing::TestWithParam<Failure> {
  protected:
   // How often a history without faults does it.
@@ -270,7 +274,6 @@ INSTANTIATE_TEST_SUITE_P(Disks, FaultTest,
                                          Failure{"Write", Does::kWrite, SQLITE_IOERR_WRITE},
                                          Failure{"Read", Does::kRead, SQLITE_IOERR_READ},
                                          Failure{"Sync", Does::kSync, SQLITE_IOERR_FSYNC},
-
                                          Failure{"Open", Does::kOpen, SQLITE_CANTOPEN},
                                          Failure{"SharedMemory", Does::kMapSharedMemory,
                                                  SQLITE_IOERR_SHMSIZE}),

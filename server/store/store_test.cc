@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <ostream>
 #include <thread>
 
 #include "server/store/batch_rules.h"
@@ -42,6 +43,7 @@ struct Kind {
   std::function<std::unique_ptr<Store>(const std::string& folder)> make;
   std::function<std::unique_ptr<Store>(const std::string& folder)> make_small;  // of kSmall bytes at the most
 };
+void PrintTo(const Kind& one, std::ostream* out) { *out << one.name; }
 
 class StoreTest : public testing::TestWithParam<Kind> {
  protected:
