@@ -39,12 +39,20 @@ std::string_view DirectionCode(Direction direction) {
 }
 
 struct Judge::State_ {
+  Timeline timeline;
   Change change;
   Settings settings;
   Windows windows;
   std::vector<Evidence> family;
   std::unordered_set<std::string> names;
   size_t duplicates = 0;
+
+  Windows WindowsWithout(const Stretches& excluded_unix_s) const {
+    Timeline without = timeline;
+    without.excluded_unix_s.insert(without.excluded_unix_s.end(), excluded_unix_s.begin(),
+                                   excluded_unix_s.end());
+    return Windows(without, change);
+  }
 
   // The first state that holds, and why it is none of the others.
   State Decide(const Verdict& verdict, const Coverage& coverage, std::string& reason) const {
@@ -69,18 +77,20 @@ struct Judge::State_ {
 };
 
 Judge::Judge(const Timeline& timeline, const Change& change, const Settings& settings)
-    : state_(new State_{change, settings, Windows(timeline, change), {}, {}, 0}) {}
+    : state_(new State_{timeline, change, settings, Windows(timeline, change), {}, {}, 0}) {}
 
 Judge::~Judge() = default;
 
-void Judge::Add(const Series& series) {
+void Judge::Add(const Series& series, const Stretches& excluded_unix_s) {
   if (!state_->names.insert(series.signal).second) {
     ++state_->duplicates;
     return;
   }
   Settings settings = state_->settings;
   settings.screen = settings.screen && state_->family.size() >= kScreenedFrom;
-  state_->family.push_back(EvidenceOf(series, state_->windows, settings));
+  state_->family.push_back(excluded_unix_s.empty()
+                               ? EvidenceOf(series, state_->windows, settings)
+                               : EvidenceOf(series, state_->WindowsWithout(excluded_unix_s), settings));
   if (!state_->change.has_earlier_version) state_->family.back().standing = Standing::kCannotCompare;
 }
 

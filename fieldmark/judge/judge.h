@@ -93,7 +93,8 @@ class Judge {
   Judge(const Timeline& timeline, const Change& change, const Settings& settings = {});
   ~Judge();
 
-  void Add(const Series& series);
+  // `excluded_unix_s` is left out of this one's controls, beside what the timeline leaves out of all.
+  void Add(const Series& series, const Stretches& excluded_unix_s = {});
   Verdict Finish();
   // Of a signal that was added: whether there was enough data to say that it did not move. Linear in the
   // family.

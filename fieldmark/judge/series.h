@@ -53,12 +53,15 @@ struct Series : Signal {
   std::shared_ptr<const Series> beside;
 };
 
+// [from, to): incidents, left out of controls.
+using Stretches = std::vector<std::pair<int64_t, int64_t>>;
+
 struct Timeline {
   int64_t start_unix_s = 0;
   int64_t step_s = 60;
   size_t steps = 0;
-  std::vector<int64_t> known_changes_unix_s;                 // other changes: no windows across them
-  std::vector<std::pair<int64_t, int64_t>> excluded_unix_s;  // [from, to): incidents, left out of controls
+  std::vector<int64_t> known_changes_unix_s;  // other changes: no windows across them
+  Stretches excluded_unix_s;
 };
 
 }  // namespace fieldmark::judge

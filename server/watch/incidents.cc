@@ -1,7 +1,6 @@
 #include "server/watch/incidents.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "fieldmark/judge/dating.h"
 
@@ -20,35 +19,9 @@ judge::Settings JudgeSettingsOf(const WatchSettings& settings) {
   return judging;
 }
 
-// What settled became what is usual, as what a change brings does.
-judge::Timeline WithSettled(judge::Timeline timeline, const std::vector<store::Incident>& incidents) {
-  for (const store::Incident& incident : incidents) {
-    if (incident.settled) timeline.known_changes_unix_s.push_back(incident.since_first / 1000);
-  }
-  return timeline;
-}
-
 bool IsOf(const store::Incident& incident, const std::string& signal) {
   return incident.signal == signal ||
          std::find(incident.also.begin(), incident.also.end(), signal) != incident.also.end();
-}
-
-template <class Value>
-void Clear(std::vector<Value>& values, size_t from, size_t to, const Value& none) {
-  const auto at = [&](size_t step) {
-    return values.begin() + static_cast<std::ptrdiff_t>(std::min(step, values.size()));
-  };
-  std::fill(at(from), at(to), none);
-}
-
-void LeaveOut(size_t from, size_t to, judge::Series& series) {
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  Clear(series.values, from, to, kNone);
-  Clear(series.weights, from, to, 0.0);
-  Clear(series.numerators, from, to, 0.0);
-  Clear(series.variances, from, to, kNone);
-  Clear(series.distributions, from, to, {});
-  Clear(series.mixes, from, to, {});
 }
 
 store::Incident IncidentOf(const judge::Finding& finding, UnixMs found_at) {
@@ -75,10 +48,7 @@ double WatchSpend(const WatchSettings& settings) {
 
 WatchedMoment::WatchedMoment(const judge::Timeline& timeline, int64_t to_unix_s,
                              const WatchSettings& settings, std::vector<store::Incident> known)
-    : timeline_(WithSettled(timeline, known)),
-      to_unix_s_(to_unix_s),
-      settings_(settings),
-      incidents_(std::move(known)) {
+    : to_unix_s_(to_unix_s), settings_(settings), incidents_(std::move(known)) {
   for (const int64_t length_s : kWatchedS) {
     const bool has_change =
         std::any_of(timeline.known_changes_unix_s.begin(), timeline.known_changes_unix_s.end(),
@@ -88,8 +58,11 @@ WatchedMoment::WatchedMoment(const judge::Timeline& timeline, int64_t to_unix_s,
     change.at_unix_s = to_unix_s - length_s;
     change.look_s = length_s;
     change.spend = WatchSpend(settings);
+    // An incident that lasts is to be seen again, not to have started earlier: its time is left out up to
+    // here.
     looks_.push_back(
-        {change.at_unix_s, std::make_unique<judge::Judge>(timeline_, change, JudgeSettingsOf(settings))});
+        {change.at_unix_s, std::make_unique<InformedJudge>(timeline, change, JudgeSettingsOf(settings),
+                                                           incidents_, change.at_unix_s)});
   }
 }
 
@@ -98,34 +71,9 @@ bool WatchedMoment::IsMuted(std::string_view signal) const {
                      [&](const std::string& muted) { return signal.starts_with(muted); });
 }
 
-size_t WatchedMoment::StepAt(int64_t unix_s) const {
-  const int64_t step = (unix_s - timeline_.start_unix_s) / timeline_.step_s;
-  return static_cast<size_t>(std::clamp<int64_t>(step, 0, static_cast<int64_t>(timeline_.steps)));
-}
-
-WatchedMoment::Stretches WatchedMoment::IncidentsOf(const std::string& signal, int64_t until_unix_s) const {
-  Stretches stretches;
-  for (const store::Incident& incident : incidents_) {
-    if (incident.settled || !IsOf(incident, signal)) continue;
-    const int64_t over_s = incident.over_at == 0 ? until_unix_s : incident.over_at / 1000;
-    const size_t from = StepAt(incident.since_first / 1000), to = StepAt(std::min(over_s, until_unix_s));
-    if (from < to) stretches.emplace_back(from, to);
-  }
-  return stretches;
-}
-
 void WatchedMoment::Add(const judge::Series& series) {
   if (IsMuted(series.signal)) return;
-  for (Look& look : looks_) {
-    const Stretches stretches = IncidentsOf(series.signal, look.from_unix_s);
-    if (stretches.empty()) {
-      look.judge->Add(series);
-      continue;
-    }
-    judge::Series without = series;
-    for (const auto& [from, to] : stretches) LeaveOut(from, to, without);
-    look.judge->Add(without);
-  }
+  for (Look& look : looks_) look.judge->Add(series);
 }
 
 void WatchedMoment::Take(const judge::Finding& finding) {

@@ -7,11 +7,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "fieldmark/judge/judge.h"
 #include "server/store/incident.h"
+#include "server/watch/informed_judge.h"
 
 namespace fieldmark::watch {
 
@@ -50,17 +50,13 @@ class WatchedMoment {
  private:
   struct Look {
     int64_t from_unix_s = 0;
-    std::unique_ptr<judge::Judge> judge;
+    std::unique_ptr<InformedJudge> judge;
   };
-  using Stretches = std::vector<std::pair<size_t, size_t>>;  // steps [from, to)
 
   bool IsMuted(std::string_view signal) const;
-  size_t StepAt(int64_t unix_s) const;
-  Stretches IncidentsOf(const std::string& signal, int64_t until_unix_s) const;
   void Take(const judge::Finding& finding);
   void EndOrSettle(store::Incident& incident) const;
 
-  const judge::Timeline timeline_;
   const int64_t to_unix_s_;
   const WatchSettings settings_;
   std::vector<store::Incident> incidents_;

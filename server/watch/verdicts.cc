@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "server/watch/informed_judge.h"
 #include "server/watch/timelines.h"
 #include "server/watch/words.h"
 
@@ -204,7 +205,10 @@ Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& depl
   change.has_earlier_version = deployment.from_version.has_value() && !plan.before.empty();
   if (next) change.next_look_unix_s = *next / 1000;
 
-  judge::Judge judge(plan.timeline, change, settings_);
+  const Result<std::vector<store::Incident>> incidents =
+      store_.Incidents(plan.after.environment, plan.after.service);
+  if (!incidents.ok()) return incidents.error();
+  InformedJudge judge(plan.timeline, change, settings_, *incidents);
   std::vector<NewError> new_errors;
   SignalTraces traces;
   if (change.has_earlier_version) {

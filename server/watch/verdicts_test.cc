@@ -93,6 +93,44 @@ TEST_F(VerdictsTest, FindsWhatIsRefusedSinceAVersionAndGivesTracesOfIt) {
   }
 }
 
+store::Incident IncidentOf(const std::string& signal, Minute since, Minute over) {
+  store::Incident incident;
+  incident.environment = "production";
+  incident.service = "orders";
+  incident.signal = signal;
+  incident.since_first = incident.since_last = since * kMsPerMinute;
+  incident.over_at = over * kMsPerMinute;
+  return incident;
+}
+
+TEST_F(VerdictsTest, AnIncidentThatIsKnownIsNoPastToCompareWith) {
+  service_.Run("good", kNoon - 2 * 1440, kNoon - 300);
+  service_.Run("good", kNoon - 300, kNoon - 120, {.null_share = 0.38});
+  service_.Run("good", kNoon - 120, kNoon);
+  service_.Run("bad", kNoon, kNoon + 16, {.null_share = 0.08});
+  now_ = (kNoon + 16) * kMsPerMinute;
+  EXPECT_FALSE(Finds(MustOf(std::nullopt, 900), "customer.phone", "null")) << "as it had been before";
+  ASSERT_TRUE(
+      store_.SaveIncident(IncidentOf("POST /orders request customer.phone null", kNoon - 300, kNoon - 120))
+          .ok());
+  Verdicts anew(store_, [this] { return now_; });
+  EXPECT_TRUE(Finds(*anew.Of("orders", "production", std::nullopt, 900), "customer.phone", "null"));
+}
+
+TEST_F(VerdictsTest, AnIncidentThatLastsIsNotTheDeploymentsDoing) {
+  const Behaviour broken{.null_share = 0.38, .latency_ms = 80};
+  service_.Run("good", kNoon - 2 * 1440, kNoon - 300);
+  service_.Run("good", kNoon - 300, kNoon, broken);
+  service_.Run("decoy", kNoon, kNoon + 16, broken);
+  now_ = (kNoon + 16) * kMsPerMinute;
+  for (const char* signal : {"POST /orders request customer.phone null", "POST /orders latency"})
+    ASSERT_TRUE(store_.SaveIncident(IncidentOf(signal, kNoon - 300, 0)).ok());
+  const DeploymentVerdict verdict = MustOf(std::nullopt, 900);
+  ASSERT_EQ(verdict.verdict.findings.size(), 2u);
+  for (const judge::Finding& finding : verdict.verdict.findings)
+    EXPECT_EQ(finding.qualifier, "started earlier") << finding.sentence;
+}
+
 TEST_F(VerdictsTest, ListsNewErrorsBeforeTheFirstLook) {
   service_.Run("good", kNoon - kHistory, kNoon);
   service_.Run("bad", kNoon, kNoon + 2, {.logs = "ERROR charging %s failed"});
