@@ -113,8 +113,10 @@ struct Golden {
   int64_t damaged_rows;
   size_t announced_changes;
   size_t incidents;
+  size_t moments;
 };
-constexpr Golden kGolden[] = {{1, 1, 0, 0}, {2, 0, 0, 0}, {3, 0, 1, 0}, {4, 0, 1, 0}, {5, 0, 1, 1}};
+constexpr Golden kGolden[] = {{1, 1, 0, 0, 0}, {2, 0, 0, 0, 0}, {3, 0, 1, 0, 0},
+                              {4, 0, 1, 0, 0}, {5, 0, 1, 1, 0}, {6, 0, 1, 1, 1}};
 static_assert(std::size(kGolden) == kSchemaVersion, "a schema has a golden database");
 constexpr Minute kAfterAll = kNoon + 400 * 1440;
 
@@ -154,6 +156,7 @@ TEST(BackupTest, ADatabaseOfEveryReleaseOpensWithEverythingInIt) {
     EXPECT_EQ(store->Streams()->size(), 1u);
     EXPECT_EQ(store->AnnouncedChanges("production", "orders")->size(), golden.announced_changes);
     EXPECT_EQ(store->Incidents("production", "orders")->size(), golden.incidents);
+    EXPECT_EQ(store->Moments("production", "orders")->size(), golden.moments);
     EXPECT_EQ(store->condition().damaged_rows, golden.damaged_rows);
     EXPECT_GT(store->condition().log_bytes, 0);
     EXPECT_EQ(*store->AppendBatch(SampleBatches::Counted(kOrders, 1, 100, kNoon, 1), "", 0),

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "server/store/families.h"
+#include "server/store/moment_table.h"
 #include "server/store/part.h"
 
 namespace fieldmark::store {
@@ -344,6 +345,7 @@ Result<bool> Compactor::DropOld(UnixMs now) {
   const UnixMs forgotten_before = (*newest - longest) * kMsPerMinute;
   FM_RETURN_IF_ERROR(writer_.Run("DELETE FROM instance WHERE last_received_unix_ms < ?", forgotten_before));
   FM_RETURN_IF_ERROR(DropUnused(*unused, forgotten_before));
+  FM_RETURN_IF_ERROR(DropMomentsBefore(writer_, (*newest - kMomentsKept) * kMsPerMinute));
   FM_RETURN_IF_ERROR(transaction->Commit());
   if (unused->empty()) {
     dropped_at_ = hour;

@@ -8,6 +8,7 @@
 #include "server/store/chunk.h"
 #include "server/store/incident_table.h"
 #include "server/store/lock_file.h"
+#include "server/store/moment_table.h"
 #include "server/store/part.h"
 #include "server/store/schema.h"
 #include "server/store/sqlite_store.h"
@@ -107,6 +108,7 @@ class Forgetter {
 
   Status DropWhatBearsItsName(std::string_view environment) {
     const std::string_view service = request_.service;
+    FM_RETURN_IF_ERROR(DropMoments(connection_, service, environment));
     FM_RETURN_IF_ERROR(connection_.Run(
         "DELETE FROM change WHERE service = ?1 AND (?2 = '' OR environment = ?2)", service, environment));
     return connection_.Run("DELETE FROM hash_key WHERE service = ?1 AND (?2 = '' OR environment = ?2)",

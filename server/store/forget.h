@@ -16,7 +16,7 @@ struct ForgetRequest {
   std::string service;
   std::optional<std::string> environment;  // none: all of them
   // Only that path and what lies below it goes, in every subject; none: the streams with their subjects,
-  // instances, announced changes, incidents and hash key.
+  // instances, announced changes, incidents, moments and hash key.
   std::optional<std::string> field;
 };
 

@@ -173,6 +173,24 @@ Result<int64_t> MemoryStore::SaveIncident(const Incident& incident) {
   return last_incident_id_;
 }
 
+Result<std::vector<Moment>> MemoryStore::Moments(std::string_view environment, std::string_view service) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Moment> moments;
+  const auto kept = moments_.find({std::string(environment), std::string(service)});
+  if (kept == moments_.end()) return moments;
+  for (const auto& [key, moment] : kept->second) moments.push_back(moment);
+  std::reverse(moments.begin(), moments.end());
+  return moments;
+}
+
+Status MemoryStore::SaveMoment(const Moment& moment) {
+  const std::lock_guard lock(mutex_);
+  MomentsOfService& kept = moments_[{moment.environment, moment.service}];
+  kept[{moment.at, moment.look_s}] = moment;
+  if (kept.size() > kMomentsMax) kept.erase(kept.begin());
+  return {};
+}
+
 Result<Forgotten> MemoryStore::Forget(const std::string& service,
                                       const std::optional<std::string>& environment,
                                       const std::optional<std::string>& field) {
@@ -209,9 +227,11 @@ Result<Forgotten> MemoryStore::Forget(const std::string& service,
     if (asked(instance.stream)) instance.stream = {};
   }
   std::erase_if(changes_, [&](const auto& entry) { return asked(entry.second); });
-  std::erase_if(keys_, [&](const auto& entry) {
+  const auto is_of_asked = [&](const auto& entry) {
     return entry.first.second == service && (!environment || entry.first.first == *environment);
-  });
+  };
+  std::erase_if(keys_, is_of_asked);
+  std::erase_if(moments_, is_of_asked);
   return forgotten;
 }
 

@@ -29,6 +29,8 @@ class MemoryStore : public Store {
   Result<int64_t> SaveChange(const AnnouncedChange& change) override;
   Result<std::vector<Incident>> Incidents(std::string_view environment, std::string_view service) override;
   Result<int64_t> SaveIncident(const Incident& incident) override;
+  Result<std::vector<Moment>> Moments(std::string_view environment, std::string_view service) override;
+  Status SaveMoment(const Moment& moment) override;
   Result<Forgotten> Forget(const std::string& service, const std::optional<std::string>& environment,
                            const std::optional<std::string>& field) override;
   // Nothing to fold, and nothing that is too old.
@@ -61,6 +63,8 @@ class MemoryStore : public Store {
   int64_t last_change_id_ = 0;
   std::map<int64_t, Incident> incidents_;
   int64_t last_incident_id_ = 0;
+  using MomentsOfService = std::map<std::pair<UnixMs, int64_t>, Moment>;     // by when and for how long
+  std::map<std::pair<std::string, std::string>, MomentsOfService> moments_;  // by environment and service
   Condition condition_;
 };
 

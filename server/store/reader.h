@@ -9,6 +9,7 @@
 #include "server/store/change_table.h"
 #include "server/store/chunk.h"
 #include "server/store/incident_table.h"
+#include "server/store/moment_table.h"
 #include "server/store/sqlite.h"
 #include "server/store/timelines.h"
 
@@ -31,6 +32,9 @@ class Reader {
   }
   Result<std::vector<Incident>> Incidents(std::string_view environment, std::string_view service) {
     return ReadIncidents(*connection_, environment, service);
+  }
+  Result<std::vector<Moment>> Moments(std::string_view environment, std::string_view service) {
+    return ReadMoments(*connection_, environment, service);
   }
 
  private:

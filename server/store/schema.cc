@@ -51,6 +51,18 @@ CREATE TABLE IF NOT EXISTS incident(
 CREATE INDEX IF NOT EXISTS incident_by_service ON incident(environment, service, found_unix_ms);
 )sql";
 
+// What version 6 added.
+constexpr const char* kCreateMoment = R"sql(
+CREATE TABLE IF NOT EXISTS moment(
+  environment TEXT NOT NULL,
+  service TEXT NOT NULL,
+  at_unix_ms INTEGER NOT NULL,
+  look_s INTEGER NOT NULL,
+  judged INTEGER NOT NULL,
+  q_value REAL NOT NULL,
+  PRIMARY KEY(environment, service, at_unix_ms, look_s)) WITHOUT ROWID;
+)sql";
+
 constexpr const char* kCreate = R"sql(
 CREATE TABLE stream(
   id INTEGER PRIMARY KEY,
@@ -132,7 +144,7 @@ constexpr const char* kAddChecksum = "ALTER TABLE part ADD COLUMN checksum INTEG
 // read. By way of the write-ahead log, as everything else.
 Status BecomeNewest(Connection& connection, int64_t version) {
   const std::string script = std::string("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;") + kCreateChange +
-                             (version < 4 ? kAddChecksum : "") + kCreateIncident +
+                             (version < 4 ? kAddChecksum : "") + kCreateIncident + kCreateMoment +
                              "PRAGMA user_version = " + std::to_string(kSchemaVersion) + "; COMMIT;";
   return connection.RunScript(script.c_str());
 }

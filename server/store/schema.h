@@ -5,7 +5,7 @@
 
 namespace fieldmark::store {
 
-inline constexpr int64_t kSchemaVersion = 5;
+inline constexpr int64_t kSchemaVersion = 6;
 
 // Creates the tables in an empty database, or checks that they are ours, whole, and of a version that this
 // build reads: kDataLoss when damaged, kFailedPrecondition when another program's or newer. Changes nothing

@@ -76,6 +76,10 @@ void Statement::Bind(int64_t value) {
   if (code_ == SQLITE_OK) code_ = sqlite3_bind_int64(statement_, ++bound_, value);
 }
 
+void Statement::Bind(double value) {
+  if (code_ == SQLITE_OK) code_ = sqlite3_bind_double(statement_, ++bound_, value);
+}
+
 void Statement::Bind(std::string_view text) {
   // An empty view may have no address, which SQLite would take for NULL.
   const char* data = text.data() == nullptr ? "" : text.data();
@@ -110,6 +114,8 @@ Status Statement::Finish() {
 }
 
 int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+
+double Statement::Real(int column) const { return sqlite3_column_double(statement_, column); }
 
 std::string_view Statement::Bytes(int column) const {
   const void* data = sqlite3_column_blob(statement_, column);

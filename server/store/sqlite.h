@@ -36,11 +36,13 @@ class Statement {
   Status Finish();
 
   int64_t Int(int column) const;
+  double Real(int column) const;
   std::string_view Bytes(int column) const;  // of a blob or a text
   int64_t Size(int column) const;            // of a blob, without reading it
   bool IsNull(int column) const;
 
   void Bind(int64_t value);
+  void Bind(double value);
   void Bind(std::string_view text);
   void Bind(Blob blob);
 
@@ -103,6 +105,7 @@ class Connection {
   Result<int64_t> FirstNumber(Statement statement);
 
   static int64_t Bindable(std::integral auto value) { return static_cast<int64_t>(value); }
+  static double Bindable(double value) { return value; }
   static std::string_view Bindable(std::string_view text) { return text; }
   static Blob Bindable(Blob blob) { return blob; }
 

@@ -353,6 +353,20 @@ Result<int64_t> SqliteStore::SaveIncident(const Incident& incident) {
   return id;
 }
 
+Result<std::vector<Moment>> SqliteStore::Moments(std::string_view environment, std::string_view service) {
+  Result<BorrowedReader> reader = Borrow();
+  if (!reader.ok()) return Doing("listing moments", reader.error());
+  Result<std::vector<Moment>> moments = (*reader)->Moments(environment, service);
+  if (!moments.ok()) return Doing("listing moments", moments.error());
+  return moments;
+}
+
+Status SqliteStore::SaveMoment(const Moment& moment) {
+  const std::lock_guard lock(writer_mutex_);
+  const Status saved = WriteMoment(*writer_, moment);
+  return saved.ok() ? saved : Doing("keeping a moment", saved.error());
+}
+
 Status SqliteStore::RunStep(const std::function<Status()>& step) {
   const std::lock_guard lock(writer_mutex_);
   Result<Transaction> transaction = Transaction::Begin(*writer_, Transaction::Kind::kWrite);

@@ -57,6 +57,8 @@ class SqliteStore : public Store {
   Result<int64_t> SaveChange(const AnnouncedChange& change) override;
   Result<std::vector<Incident>> Incidents(std::string_view environment, std::string_view service) override;
   Result<int64_t> SaveIncident(const Incident& incident) override;
+  Result<std::vector<Moment>> Moments(std::string_view environment, std::string_view service) override;
+  Status SaveMoment(const Moment& moment) override;
   // One transaction for each subject, so that appends wait for no more than that. Freed pages are wiped and
   // the write-ahead log is truncated: kUnavailable when reads held on to it for too long, then it is to be
   // asked for again.

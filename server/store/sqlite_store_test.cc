@@ -474,6 +474,18 @@ TEST(SqliteStoreTest, ForgetsDaysWhenTheDataItselfHasMovedOn) {
   EXPECT_EQ(Documents(*store), 4u);
 }
 
+TEST(SqliteStoreTest, ForgetsMomentsWhenTheyAreTooOldToBeAskedAgain) {
+  TemporaryFolder folder;
+  std::unique_ptr<SqliteStore> store = MustOpen(folder.path());
+  MustAppend(*store, SampleBatches::Counted(kOrders, 1, 1, kNoon, 4));
+  for (const Minute days : {14, 16}) {
+    const UnixMs at = (kNoon - days * kDay) * kMsPerMinute;
+    ASSERT_TRUE(store->SaveMoment({"production", "orders", at, 3600, 180, 1}).ok());
+  }
+  CompactAll(*store, kNoon + 70);
+  EXPECT_EQ(store->Moments("production", "orders")->size(), 1u);
+}
+
 TEST(SqliteStoreTest, AClockThatRunsAheadDeletesNothing) {
   TemporaryFolder folder;
   std::unique_ptr<SqliteStore> store = MustOpen(folder.path());

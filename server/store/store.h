@@ -14,6 +14,7 @@
 #include "fieldmark/bucket/batch.h"
 #include "server/store/announced_change.h"
 #include "server/store/incident.h"
+#include "server/store/moment.h"
 
 namespace fieldmark::store {
 
@@ -96,6 +97,11 @@ class Store {
   // Durable when it returns. With the id 0 a new one; else when it was last seen and whether it is over, of
   // the one with that id: kNotFound when the service has none there. Gives the id.
   virtual Result<int64_t> SaveIncident(const Incident& incident) = 0;
+
+  // Those of a service in an environment, newest first.
+  virtual Result<std::vector<Moment>> Moments(std::string_view environment, std::string_view service) = 0;
+  // Durable when it returns. Takes the place of what was kept of the same moment.
+  virtual Status SaveMoment(const Moment& moment) = 0;
 
   // Erases a service everywhere or in one environment; with `field` that path alone and what lies below it,
   // in every subject. Appends and reads go on beside it: what is sent meanwhile may stay. kNotFound when

@@ -454,6 +454,40 @@ TEST_P(StoreTest, ForgetsIncidentsOfAFieldAndOfAService) {
   EXPECT_EQ(store_->Incidents("production", "payments")->size(), 1u);
 }
 
+Moment Asked(UnixMs at, double q_value = 1, const std::string& service = "orders") {
+  return {"production", service, at, 3600, 180, q_value};
+}
+
+TEST_P(StoreTest, KeepsMomentsNewestFirstAndWhatWasSaidOfEachLast) {
+  for (const Moment& moment : {Asked(2000, 0.5), Asked(1000), Asked(3000, 1, "payments"), Asked(2000, 0.003)})
+    ASSERT_TRUE(store_->SaveMoment(moment).ok());
+  EXPECT_EQ(*store_->Moments("production", "orders"), (std::vector<Moment>{Asked(2000, 0.003), Asked(1000)}));
+  EXPECT_TRUE(store_->Moments("staging", "orders")->empty());
+  Moment quarter = Asked(2000);
+  quarter.look_s = 900;
+  ASSERT_TRUE(store_->SaveMoment(quarter).ok());
+  EXPECT_EQ(store_->Moments("production", "orders")->size(), 3u) << "another look is another moment";
+}
+
+TEST_P(StoreTest, KeepsNoMoreMomentsThanItsLimit) {
+  for (size_t i = 0; i < kMomentsMax + 2; ++i)
+    ASSERT_TRUE(store_->SaveMoment(Asked(static_cast<UnixMs>(10 + i))).ok());
+  const auto kept = *store_->Moments("production", "orders");
+  ASSERT_EQ(kept.size(), kMomentsMax);
+  EXPECT_EQ(kept.back().at, 12);
+}
+
+TEST_P(StoreTest, ForgetsTheMomentsOfAServiceAndThoseOfNoOther) {
+  MustAppend(SampleBatches::Counted(kOrders, 1, 1, kNoon, 7));
+  ASSERT_TRUE(store_->SaveMoment(Asked(1000)).ok());
+  ASSERT_TRUE(store_->SaveMoment(Asked(1000, 1, "payments")).ok());
+  ASSERT_TRUE(store_->Forget("orders", "production", "customer").ok());
+  EXPECT_EQ(store_->Moments("production", "orders")->size(), 1u) << "a moment names no field";
+  ASSERT_TRUE(store_->Forget("orders", "production", std::nullopt).ok());
+  EXPECT_TRUE(store_->Moments("production", "orders")->empty());
+  EXPECT_EQ(store_->Moments("production", "payments")->size(), 1u);
+}
+
 TEST_P(StoreTest, ForgetsAServiceWhileItRuns) {
   const Stream payments{"production", "payments", "v1"}, staging{"staging", "orders", "v1"};
   uint8_t instance = 0;
