@@ -52,6 +52,9 @@ void PrintVerdict(const json::object& verdict) {
   Print(Toned(ToneOf(TextAt(verdict, "state")), TextAt(verdict, "title")) + "  " + ChangeWords(change) +
         "\n");
   Print("  " + Printable(TextAt(verdict, "sentence")) + "\n");
+  const json::value* moments = verdict.if_contains("moments");
+  if (moments != nullptr && moments->is_object())
+    Print("  " + Printable(TextAt(moments->as_object(), "sentence")) + "\n");
   const json::array& findings = verdict.at("findings").as_array();
   if (findings.empty()) return PrintNewErrors(verdict);
   std::vector<Row> rows;

@@ -173,6 +173,14 @@ TEST_F(ApiTest, GivesTheFourAnswersAndTheVerdict) {
   ASSERT_EQ(status.at("answers").as_array().size(), 4u);
   for (const json::value& answer : status.at("answers").as_array()) ExpectShape(answer, "Answer");
   ExpectShape(status.at("verdict"), "Verdict");
+  EXPECT_TRUE(status.at("verdict").at("moments").is_null());
+  for (int64_t hours = 2; hours < 32; ++hours)
+    ASSERT_TRUE(
+        store_.SaveMoment({"pro duction", "or/ders", (kNoon - hours * 60) * kMsPerMinute, 3600, 100}).ok());
+  const json::value moments = MustGet(base_ + "/verdict", "Verdict").at("moments");
+  ExpectShape(moments, "Moments");
+  EXPECT_EQ(moments.at("asked"), 28) << "two are near the beginning of the first version";
+  EXPECT_EQ(moments.at("flagged"), 0);
   EXPECT_EQ(status.at("last_data_at").as_string(), "2026-02-02T12:00:00Z");
 }
 

@@ -113,6 +113,12 @@ void AddTerms(const ingest::Terms& terms, json::object& into) {
   into["paused"] = terms.paused;
 }
 
+json::value MomentsJson(const std::optional<watch::MomentCount>& moments) {
+  if (!moments) return nullptr;
+  return json::object{
+      {"asked", moments->asked}, {"flagged", moments->flagged}, {"sentence", watch::SentenceOf(*moments)}};
+}
+
 }  // namespace
 
 json::object ChangeJson(const watch::Change& change) {
@@ -163,6 +169,7 @@ json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
           {"not_enough", judged.not_enough},
           {"cannot_compare", judged.cannot_compare},
           {"could_have_seen", Finite(judged.could_have_seen)},
+          {"moments", MomentsJson(verdict.moments)},
           {"findings_total", judged.findings.size()},
           {"findings", std::move(findings)}};
 }

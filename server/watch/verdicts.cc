@@ -121,8 +121,9 @@ Status Verdicts::AddAnnounced(Question& question) {
   Result<std::vector<store::AnnouncedChange>> announced =
       store_.AnnouncedChanges(stream.environment, stream.service);
   if (!announced.ok()) return announced.error();
-  for (Change& change : watch::ChangesOf(question.deployments, std::move(*announced))) {
-    if (change.deployment == question.deployment) question.announced = std::move(change.announced);
+  question.changes = watch::ChangesOf(question.deployments, std::move(*announced));
+  for (const Change& change : question.changes) {
+    if (change.deployment == question.deployment) question.announced = change.announced;
   }
   return {};
 }
@@ -155,6 +156,16 @@ DeploymentVerdict Verdicts::TooEarly(const Question& question, const Look& first
                            " ago; the first look is at " + ClockTime(*early.next_look_at) + ", " +
                            Duration(first.after_s) + " after the deployment";
   return early;
+}
+
+Result<std::optional<MomentCount>> Verdicts::MomentsOf(const Question& question,
+                                                       const judge::Verdict& verdict, UnixMs now) const {
+  const bucket::Stream& stream = question.streams.front().stream;
+  const Result<std::vector<store::Moment>> asked = store_.Moments(stream.environment, stream.service);
+  if (!asked.ok()) return asked.error();
+  const Result<std::vector<store::Incident>> incidents = store_.Incidents(stream.environment, stream.service);
+  if (!incidents.ok()) return incidents.error();
+  return CountMoments(*asked, QuietTimes(question.changes, *incidents), verdict, now);
 }
 
 std::shared_ptr<Verdicts::Kept> Verdicts::KeptFor(const Question& question, int64_t look_s, double spend) {
@@ -269,6 +280,9 @@ Result<DeploymentVerdict> Verdicts::Of(std::vector<store::StreamInfo> streams,
   answer.verdict = std::move(judged->verdict);
   answer.new_errors = std::move(judged->new_errors);
   answer.traces = std::move(judged->traces);
+  Result<std::optional<MomentCount>> moments = MomentsOf(*question, answer.verdict, now);
+  if (!moments.ok()) return moments.error();
+  answer.moments = *moments;
   return answer;
 }
 

@@ -15,6 +15,7 @@
 #include "server/store/store.h"
 #include "server/watch/changes.h"
 #include "server/watch/deployments.h"
+#include "server/watch/moments.h"
 #include "server/watch/new_errors.h"
 #include "server/watch/timelines.h"
 #include "server/watch/traces.h"
@@ -47,6 +48,7 @@ struct DeploymentVerdict {
   judge::Verdict verdict;
   std::vector<NewError> new_errors;  // before the first look too
   SignalTraces traces;               // of the findings' signals
+  std::optional<MomentCount> moments;
 };
 
 class Verdicts {
@@ -74,6 +76,7 @@ class Verdicts {
     std::vector<store::StreamInfo> streams;
     std::vector<Deployment> deployments;
     Deployment deployment;
+    std::vector<Change> changes;  // all of the service
     std::optional<store::AnnouncedChange> announced;
     UnixMs began = 0;          // the new version started, as exactly as known
     UnixMs heard_through = 0;  // its data are in up to here
@@ -105,6 +108,8 @@ class Verdicts {
   Status AddAnnounced(Question& question);
   DueLook LookOf(const Question& question, std::optional<int64_t> look_s, UnixMs now) const;
   DeploymentVerdict TooEarly(const Question& question, const Look& first, UnixMs now) const;
+  Result<std::optional<MomentCount>> MomentsOf(const Question& question, const judge::Verdict& verdict,
+                                               UnixMs now) const;
   std::shared_ptr<Kept> KeptFor(const Question& question, int64_t look_s, double spend);
   Result<Judged> JudgeCached(const Question& question, const Look& look, std::optional<UnixMs> next,
                              UnixMs now);

@@ -131,6 +131,21 @@ TEST_F(VerdictsTest, AnIncidentThatLastsIsNotTheDeploymentsDoing) {
     EXPECT_EQ(finding.qualifier, "started earlier") << finding.sentence;
 }
 
+TEST_F(VerdictsTest, SaysHowOftenItWouldHaveFlaggedTheServiceWithoutAChange) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  EXPECT_FALSE(MustOf().moments) << "none were asked";
+  for (int64_t hours = 2; hours < 2 + 3 * 25; hours += 3) {
+    const UnixMs at = (kNoon - hours * 60) * kMsPerMinute;
+    ASSERT_TRUE(
+        store_.SaveMoment({"production", "orders", at, kMomentLookS, 100, hours == 5 ? 0.04 : 1}).ok());
+  }
+  const DeploymentVerdict verdict = MustOf();
+  ASSERT_TRUE(verdict.moments);
+  EXPECT_EQ(verdict.moments->asked, 25u);
+  EXPECT_EQ(verdict.moments->flagged, 1u);
+}
+
 TEST_F(VerdictsTest, ListsNewErrorsBeforeTheFirstLook) {
   service_.Run("good", kNoon - kHistory, kNoon);
   service_.Run("bad", kNoon, kNoon + 2, {.logs = "ERROR charging %s failed"});

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <set>
 
+#include "server/watch/moments.h"
 #include "server/watch/timelines.h"
 
 namespace fieldmark::watch {
@@ -15,15 +16,15 @@ namespace {
 constexpr int64_t kArrivalMsMax = 15'000;  // as of a look after a deployment (verdicts.cc)
 // Of a service that has been silent for so long nothing more is to be seen.
 constexpr Minute kSilentMinutesMax = 26 * 60;
+// What is read and made for the looks serves it too, and it takes as long as one of these. Eight a day pass.
+constexpr size_t kMomentsALook = 1;
 constexpr int kPauseFactor = 9;  // of what a look took
 constexpr int kNicer = 10;       // as the compactor: what people and workers ask comes first
 
-Result<std::vector<Deployment>> DeploymentsOf(Verdicts& verdicts, const bucket::Stream& stream) {
-  Result<std::vector<Change>> changes = verdicts.ChangesOf(stream.service, stream.environment);
-  if (!changes.ok()) return changes.error();
+std::vector<Deployment> ObservedOf(const std::vector<Change>& changes) {
   std::vector<Deployment> deployments;
-  for (Change& change : *changes) {
-    if (change.deployment) deployments.push_back(std::move(*change.deployment));
+  for (const Change& change : changes) {
+    if (change.deployment) deployments.push_back(*change.deployment);
   }
   return deployments;
 }
@@ -97,22 +98,30 @@ Result<bool> Watch::LookAtNext() {
 
 Status Watch::LookAt(const std::vector<store::StreamInfo>& streams, Minute to) {
   const bucket::Stream& stream = streams.front().stream;
-  const Result<std::vector<Deployment>> deployments = DeploymentsOf(verdicts_, stream);
-  if (!deployments.ok()) return deployments.error();
+  const Result<std::vector<Change>> changes = verdicts_.ChangesOf(stream.service, stream.environment);
+  if (!changes.ok()) return changes.error();
   const Result<TimelineReader> reader =
-      TimelineReader::Open(store_, PlanOfThePast(*deployments, streams, to));
+      TimelineReader::Open(store_, PlanOfThePast(ObservedOf(*changes), streams, to));
   if (!reader.ok()) return reader.error();
   Result<std::vector<store::Incident>> known = store_.Incidents(stream.environment, stream.service);
   if (!known.ok()) return known.error();
+  const Result<std::vector<store::Moment>> asked = store_.Moments(stream.environment, stream.service);
+  if (!asked.ok()) return asked.error();
   size_t open = 0;
   for (const store::Incident& incident : *known) open += incident.over_at == 0;
 
   const judge::Timeline& timeline = reader->plan().timeline;
+  MomentsAsked moments(
+      timeline,
+      MomentsToAsk(timeline, to * kMsPerMinute, QuietTimes(*changes, *known), *asked, kMomentsALook), *known);
   WatchedMoment moment(timeline, to * 60, settings_, std::move(*known));
   for (const std::string& subject : reader->subjects()) {
     const Result<judge::SubjectHistory> history = reader->Read(subject);
     if (!history.ok()) return history.error();
-    for (const judge::Series& series : judge::SignalsOf(*history, timeline)) moment.Add(series);
+    for (const judge::Series& series : judge::SignalsOf(*history, timeline)) {
+      moment.Add(series);
+      moments.Add(series);
+    }
   }
   for (store::Incident& incident : moment.Finish()) {
     incident.environment = stream.environment;
@@ -122,6 +131,7 @@ Status Watch::LookAt(const std::vector<store::StreamInfo>& streams, Minute to) {
     open += incident.id == 0;
     open -= incident.id != 0 && incident.over_at != 0;
   }
+  for (const store::Moment& one : moments.Finish(stream)) FM_RETURN_IF_ERROR(store_.SaveMoment(one));
   const std::lock_guard lock(mutex_);
   counts_.looks += moment.looks();
   counts_.open[{stream.service, stream.environment}] = open;

@@ -138,6 +138,25 @@ TEST_F(WatchTest, WithoutABudgetNothingIsLookedAt) {
   EXPECT_TRUE(Found().empty());
 }
 
+TEST_F(WatchTest, EachLookAsksAMomentOfThePast) {
+  constexpr Minute kSeven = kNoon - 300, kEight = kNoon - 240;  // in a night when nobody watched
+  service_.Run("good", kNoon - 4 * 1440, kSeven);
+  service_.Run("good", kSeven, kEight, {.null_share = 0.38});
+  service_.Run("good", kEight, kNoon);
+  LookAtAll(watch_);
+  EXPECT_EQ(store_.Moments("production", "orders")->size(), 1u);
+  service_.Run("good", kNoon, kNoon + 15);
+  now_ += 15 * kMsPerMinute;
+  LookAtAll(watch_);
+  const std::vector<store::Moment> asked = *store_.Moments("production", "orders");
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(asked[0].at, (kNoon - 120) * kMsPerMinute);
+  EXPECT_EQ(asked[0].q_value, 1);
+  EXPECT_GT(asked[0].judged, 0);
+  EXPECT_EQ(asked[1].at, kSeven * kMsPerMinute);
+  EXPECT_LT(asked[1].q_value, 0.005);
+}
+
 TEST_F(WatchTest, AThreadLooks) {
   RunUntilNoon({.null_share = 0.38});
   const Watchman watchman(watch_, std::chrono::milliseconds(1));

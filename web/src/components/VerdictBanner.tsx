@@ -36,6 +36,7 @@ export function VerdictBanner({ status, now }: VerdictBannerProps): JSX.Element 
       <div class="verdict-words">
         <h2 id="verdict-title">{verdict.title}</h2>
         <p title={verdict.sentence}>{verdict.sentence}</p>
+        {verdict.moments && <p class="moments">{verdict.moments.sentence}</p>}
       </div>
       <VerdictTimes verdict={verdict} now={now} />
       <p class="unseen" role="status">

@@ -140,6 +140,14 @@ test("ages grow while nothing new comes", async () => {
   expect(texts(".card .age")[0]).toBe("9 s ago");
 });
 
+test("how often the check would have been wrong stands with the verdict, and nothing where too few moments were asked", async () => {
+  await showService();
+  expect(root.querySelector(".verdict-words")!.textContent).toContain("On 96 comparable hours of the last 14 days");
+  stop();
+  await showService("orders", "staging");
+  expect(root.querySelector(".moments")).toBeNull();
+});
+
 test("the verdict is read aloud without its times", async () => {
   await showService();
   expect(text('.verdict [role="status"]')).toBe("Version 9f2c1ab: Changed, 6 changed, 1 suspected");
