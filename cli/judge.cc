@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include "cli/duration.h"
@@ -15,6 +16,7 @@
 #include "fieldmark/base/utc_time.h"
 #include "fieldmark/judge/judge.h"
 #include "server/watch/incidents.h"
+#include "server/watch/moments.h"
 
 namespace fieldmark::cli {
 namespace {
@@ -26,6 +28,7 @@ struct Options {
   std::vector<std::string> change_at;
   std::string look = "1h";
   bool schedule = false;
+  bool moments = false;
   std::string watch_from;
   bool json = false;
 };
@@ -113,6 +116,36 @@ json::object JudgeSchedule(const SeriesFile& file, int64_t at_unix_s, judge::Ver
   return answer;
 }
 
+watch::QuietTimes QuietTimesOf(const SeriesFile& file, const std::vector<int64_t>& changes_unix_s) {
+  std::vector<watch::Change> changes;
+  for (const std::vector<int64_t>* some : {&file.timeline.known_changes_unix_s, &changes_unix_s}) {
+    for (const int64_t at_unix_s : *some) changes.emplace_back().announced.emplace().at = at_unix_s * 1000;
+  }
+  std::vector<store::Incident> incidents;
+  for (const auto& [from_s, to_s] : file.timeline.excluded_unix_s) {
+    incidents.emplace_back().since_first = from_s * 1000;
+    incidents.back().over_at = to_s * 1000;
+  }
+  return {changes, incidents};
+}
+
+// One moment at a time: of each the family is held in memory.
+json::value MomentsJson(const SeriesFile& file, const watch::QuietTimes& quiet,
+                        const judge::Verdict& verdict) {
+  const UnixMs to = verdict.change.at_unix_s * 1000;
+  std::vector<store::Moment> asked;
+  for (const UnixMs at :
+       watch::MomentsToAsk(file.timeline, to, quiet, {}, std::numeric_limits<size_t>::max())) {
+    watch::MomentsAsked moment(file.timeline, {at}, {});
+    for (const judge::Series& series : file.series) moment.Add(series);
+    asked.push_back(moment.Finish({}).front());
+  }
+  const std::optional<watch::MomentCount> count = watch::CountMoments(asked, quiet, verdict, to);
+  if (!count) return nullptr;
+  return json::object{
+      {"asked", count->asked}, {"flagged", count->flagged}, {"sentence", watch::SentenceOf(*count)}};
+}
+
 json::object IncidentJson(const store::Incident& incident) {
   const bool lasts = incident.over_at == 0;
   return {{"signal", incident.signal},
@@ -186,6 +219,7 @@ int Run(const Options& options) {
     changes.push_back(*time);
   }
 
+  const watch::QuietTimes quiet = QuietTimesOf(*file, changes);
   bool found = false;
   bool unjudged = false;
   for (const int64_t at_unix_s : changes) {
@@ -197,6 +231,7 @@ int Run(const Options& options) {
       verdict = JudgeOne(*file, at_unix_s, {*look_s, kWholeBudget});
       answer = VerdictJson(verdict);
     }
+    if (options.moments) answer["moments"] = MomentsJson(*file, quiet, verdict);
     std::puts(json::serialize(answer).c_str());
     found |= Found(verdict);
     unjudged |= !Found(verdict) && verdict.state != judge::State::kNoChange;
@@ -224,6 +259,10 @@ void AddJudge(CLI::App& app, int& exit_code) {
       ->add_flag("--schedule", options->schedule,
                  "Looks after 15 min, 1 h, 4 h and 24 h sharing the false-alarm budget")
       ->excludes(look);
+  command->add_flag(
+      "--moments", options->moments,
+      "Also look at about a hundred hours before each change, when nothing changed, and say how "
+      "many would have been flagged");
   command->add_flag("--json", options->json, "JSON lines, one a change, which it prints anyway");
   command->callback([options, &exit_code] { exit_code = Run(*options); });
 }

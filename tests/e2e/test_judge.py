@@ -72,6 +72,28 @@ def test_the_schedule_says_its_looks(tmp_path: Path) -> None:
     assert answer["looks"] == [{"look_s": 900, "state": "changed"}]
 
 
+def test_it_says_how_often_it_would_have_been_wrong_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Every third hour from the fourth day on, but one that is excluded; and one at which something moved."""
+    draw = random.Random(6)
+    hours = 8 * 24
+    moved = 5 * 24 + 22
+    shares = [0.3 if hour == moved else 0.01 for hour in range(hours) for _ in range(12)]
+    counts = [sum(draw.random() < share for _ in range(100)) for share in shares]
+    rate = {"signal": "a", "kind": "rate", "values": [n / 100 for n in counts], "weights": [100] * len(counts)}
+    header = {**HEADER, "excluded": [["2026-01-07T03:00:00Z", "2026-01-07T04:00:00Z"]]}
+    question = ("--change-at", "2026-01-08T23:00:00Z")
+    _, (answer,), _ = asked(tmp_path, [rate], *question, header=header)
+    assert "moments" not in answer
+    code, (answer,), _ = asked(tmp_path, [rate], *question, "--moments", header=header)
+    assert (code, answer["state"]) == (0, "no_change")
+    sentence = (
+        "On 38 comparable hours of the last 14 days, without a change or an incident, this check would have flagged 1."
+    )
+    assert answer["moments"] == {"asked": 38, "flagged": 1, "sentence": sentence}
+    _, (answer,), _ = asked(tmp_path, [rate], "--change-at", "2026-01-05T23:00:00Z", "--moments")
+    assert answer["moments"] is None, "fewer than twenty"
+
+
 def test_what_follows_another_change_is_not_this_ones(tmp_path: Path) -> None:
     header = {**HEADER, "known_changes": [CHANGE_AT]}
     before = "2026-01-04T22:30:00Z"
