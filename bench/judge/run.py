@@ -120,10 +120,15 @@ def _one_service(seed: int, signals: int, look: str, judge: Judge, add: Callable
         text_of(made.timeline, made.signals), [made.timeline.time_of(deployment.step) for deployment in judged], look
     )
     levels = {signal.name: signal.level() for signal in made.signals} if rivals else {}
+    drawn = {signal.name: signal for signal in made.signals}
     for deployment, answer in zip(judged, answers, strict=True):
         flagged = {"Fieldmark": set(changed_signals(answer))}
         if look == "1h":
             flagged["an oracle"] = oracle.found(made, deployment.step, service.HOUR)
+            flagged["an oracle with our minimum effects"] = {
+                name for name in flagged["an oracle"]
+                if oracle.moved_enough(drawn[name], made.truths[name], deployment.step, service.HOUR)
+            }  # fmt: skip
         if rivals:
             sides = [Sides.of(levels[s.name], deployment.step, service.HOUR, service.DAY) for s in made.signals]
             for name, flags in RIVALS.items():
@@ -141,7 +146,7 @@ def _count(
         return
     for name in effects:
         add(f"{method}, found", seed, name in names)
-        if method in ("Fieldmark", "an oracle"):
+        if method == "Fieldmark" or method.startswith("an oracle"):
             add(f"{method}, found, {truths[name].kind}", seed, name in names)
     if names:
         add(f"{method}, false among what it found", seed, len(names - set(effects)), len(names))

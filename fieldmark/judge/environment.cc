@@ -1,9 +1,11 @@
 #include "fieldmark/judge/environment.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "fieldmark/judge/dating.h"
 
@@ -16,14 +18,22 @@ constexpr size_t kVolumesMin = 4;
 // A release may well touch the same model in three routes of five.
 constexpr size_t kContentsMin = 6;
 constexpr double kAllButGone = 0.2;  // of the usual volume: that is no quiet day
+constexpr double kSureErrors = 2;    // standard errors
 
 enum class Group : uint8_t { kNone, kRisen, kFallen, kContents };
+
+// By more than chance: of few requests one or none is left on any quiet day.
+bool IsAllButGone(const Evidence& evidence) {
+  const auto* level = std::get_if<LevelJudgement>(&evidence.test);
+  const double expected = evidence.from * (level == nullptr ? 0 : level->steps_after);
+  return evidence.n_after + kSureErrors * std::sqrt(evidence.n_after + 1) < kAllButGone * expected;
+}
 
 Group GroupOf(const Evidence& evidence) {
   if (evidence.standing != Standing::kJudged || evidence.subject.empty()) return Group::kNone;
   if (evidence.kind == Kind::kCount) {
     if (evidence.up) return Group::kRisen;
-    return evidence.to < kAllButGone * evidence.from ? Group::kNone : Group::kFallen;
+    return IsAllButGone(evidence) ? Group::kNone : Group::kFallen;
   }
   const bool content =
       evidence.kind == Kind::kMix || evidence.kind == Kind::kDistribution || evidence.statistic == "true";
@@ -64,15 +74,35 @@ bool HalfMoved(const std::vector<Evidence>& family, Group group) {
   return routes.size() >= needed && moved >= kHalf * static_cast<double>(routes.size());
 }
 
+// Whether the other routes' requests together moved the same way, by half as much or more: each by itself may
+// be too few to show it.
+bool OthersMoved(const std::vector<Evidence>& family, const Evidence& volume) {
+  size_t others = 0;
+  double from = 0;
+  double to = 0;
+  for (const Evidence& other : family) {
+    const bool asked = other.kind == Kind::kCount && other.standing == Standing::kJudged;
+    if (!asked || other.subject.empty() || other.subject == volume.subject) continue;
+    ++others;
+    from += other.from;
+    to += other.to;
+  }
+  if (others + 1 < kVolumesMin || from <= 0 || to <= 0 || volume.from <= 0 || volume.to <= 0) return false;
+  const double own = std::log(volume.to / volume.from);
+  return std::log(to / from) * own >= kHalf * own * own;
+}
+
 }  // namespace
 
 void MarkEnvironment(const std::vector<Evidence>& family, std::vector<Candidate>& candidates) {
   for (const Group group : {Group::kRisen, Group::kFallen, Group::kContents}) {
     const auto in_group = [&](const Candidate& candidate) { return GroupOf(*candidate.evidence) == group; };
-    if (std::none_of(candidates.begin(), candidates.end(), in_group) || !HalfMoved(family, group)) continue;
+    if (std::none_of(candidates.begin(), candidates.end(), in_group)) continue;
+    const bool half = HalfMoved(family, group);
     for (Candidate& candidate : candidates) {
       // What the earlier version does not show beside it is not the world's.
       if (!in_group(candidate) || candidate.qualifier == kSideBySide) continue;
+      if (!half && (group == Group::kContents || !OthersMoved(family, *candidate.evidence))) continue;
       candidate.state = State::kSuspected;
       if (candidate.qualifier.empty()) candidate.qualifier = kEnvironmentMoved;
     }

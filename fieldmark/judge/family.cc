@@ -96,6 +96,7 @@ std::vector<double> AdjustedP(const std::vector<double>& p) {
 
 void PoolTails(std::vector<Evidence>& family) {
   std::map<Kind, FarPlacebos> pooled;
+  PooledDispersion of_few;
   const auto by_past = [](Evidence& evidence) -> LevelJudgement* {
     auto* level = std::get_if<LevelJudgement>(&evidence.test);
     const bool judged = level != nullptr && evidence.standing == Standing::kJudged;
@@ -105,6 +106,7 @@ void PoolTails(std::vector<Evidence>& family) {
     if (const LevelJudgement* level = by_past(evidence)) {
       pooled[evidence.kind].far += level->far;
       pooled[evidence.kind].all += level->placebos;
+      if (level->few) of_few.Add(*level);
     }
   }
   for (Evidence& evidence : family) {
@@ -112,6 +114,7 @@ void PoolTails(std::vector<Evidence>& family) {
     if (level == nullptr) continue;
     const FarPlacebos& all = pooled[evidence.kind];
     level->TakeTail({all.far - level->far, all.all - level->placebos});
+    if (level->few) level->TakeDispersion(of_few);
     if (evidence.p < 1) evidence.p = level->p;
   }
 }

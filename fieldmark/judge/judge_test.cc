@@ -122,6 +122,44 @@ TEST(Verdict, OfAVolumeWithARhythmKeepsTheDaysBeforeAnotherChange) {
   EXPECT_GT(VerdictOf(timeline, kNoon, {volume}, 3600).could_have_seen, 1);
 }
 
+// Twenty volumes of so many an hour, of which the first stops at the change or goes on.
+Verdict OfVolumes(double an_hour, bool stops, uint64_t seed) {
+  constexpr size_t kHours = 15 * 24;
+  constexpr size_t kChange = 14 * 24 + 9;
+  std::mt19937_64 random(seed);
+  std::vector<Series> family(20);
+  for (size_t i = 0; i < family.size(); ++i) {
+    family[i].signal = family[i].subject = "route " + std::to_string(i);
+    family[i].kind = Kind::kCount;
+    for (size_t hour = 0; hour < kHours; ++hour) {
+      const double rhythm = 0.3 * std::sin(static_cast<double>(hour) / 24 * 2 * 3.141592653589793);
+      family[i].values.push_back(
+          static_cast<double>(std::poisson_distribution<int>(an_hour * std::exp(rhythm))(random)));
+    }
+  }
+  if (stops) std::fill(family[0].values.begin() + kChange, family[0].values.end(), 0);
+  return VerdictOf({kStart, 3600, kHours, {}, {}}, kChange, family, 3600);
+}
+
+TEST(Verdict, SeesAVolumeStopHoweverFewItsEventsAre) {
+  for (const double an_hour : {15.0, 30.0, 200.0, 5000.0}) {
+    for (uint64_t seed = 1; seed <= 10; ++seed) {
+      EXPECT_EQ(OfVolumes(an_hour, true, seed).state, State::kChanged) << an_hour << " an hour, " << seed;
+    }
+  }
+}
+
+// A budget of one in twenty: of forty, six or more come by chance in one run of seventy.
+TEST(Verdict, OfVolumesThatGoOnIsSeldomChanged) {
+  int changed = 0;
+  for (const double an_hour : {3.0, 15.0, 30.0, 200.0}) {
+    for (uint64_t seed = 1; seed <= 10; ++seed) {
+      changed += OfVolumes(an_hour, false, seed).state == State::kChanged;
+    }
+  }
+  EXPECT_LE(changed, 5);
+}
+
 TEST(Verdict, CountsTheSecondSignalOfANameAsNotComparable) {
   const Series series = Shares("a", Steps(200, 1, 1, 1), 100);
   const Verdict verdict = VerdictOf(Minutes(201), 200, {series, series});

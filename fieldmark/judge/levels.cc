@@ -19,6 +19,12 @@ constexpr double kMomentsMin = 19;
 constexpr double kShortScale = 0.25;
 constexpr double kShortDof = 8;
 constexpr double kWholeOfNineTenths = 1.267;
+constexpr int kWanderRounds = 3;  // each brings the scale ten times nearer to one
+// Events expected, below which the logarithm of those that came is no normal deviate; and below which their
+// sampling is most of what varies, so that no heavy tail is to be feared.
+constexpr double kManyEvents = 1000;
+constexpr double kFewEvents = 25;
+constexpr double kUpperTenth = 1.2815515655446004;
 // Levels of services have heavier tails than a normal distribution. How heavy, the share of placebos beyond
 // three scales tells, among so many that show the share of a middling service; bench/judge on real KPIs.
 constexpr double kFarScales = 3;
@@ -212,16 +218,24 @@ class Contrasts {
   size_t first_;
 };
 
+// What an earlier window was away from its control, and how exactly that is known.
+struct Placebo {
+  double difference = 0;
+  double sampling = 0;  // variance
+};
+
 struct Placebos {
-  std::vector<double> differences;
+  std::vector<double> deviations;  // in scales of their own
+  double sampling = 0;             // variance, on average
   double moments = 0;
-  double scale = 0;
+  double wander = 0;  // variance of a difference besides its sampling
 };
 
 // The standard deviation of the nine tenths nearest to zero, made that of the whole for a normal
 // distribution: the incidents of the past are for the tail to tell.
 double Scale(const std::vector<double>& differences) {
   std::vector<double> squares;
+  squares.reserve(differences.size());
   for (const double difference : differences) squares.push_back(difference * difference);
   const size_t kept = std::max<size_t>(1, squares.size() * 9 / 10);
   std::nth_element(squares.begin(), squares.begin() + static_cast<std::ptrdiff_t>(kept - 1), squares.end());
@@ -230,11 +244,32 @@ double Scale(const std::vector<double>& differences) {
   return kWholeOfNineTenths * std::sqrt(sum / static_cast<double>(kept));
 }
 
-Placebos PlacebosOf(std::vector<double> differences) {
-  Placebos placebos;
-  placebos.differences = std::move(differences);
-  const auto& all = placebos.differences;
-  if (all.empty()) return placebos;
+// In scales of their own, what they wander besides their sampling being `wander`.
+std::vector<double> DeviationsOf(const std::vector<Placebo>& placebos, double wander) {
+  std::vector<double> deviations;
+  deviations.reserve(placebos.size());
+  for (const Placebo& placebo : placebos) {
+    const double variance = wander + placebo.sampling;
+    deviations.push_back(variance > 0 ? placebo.difference / std::sqrt(variance) : 0);
+  }
+  return deviations;
+}
+
+// The variance besides sampling that makes placebos one scale wide.
+double WanderOf(const std::vector<Placebo>& placebos, double sampling) {
+  std::vector<double> differences;
+  differences.reserve(placebos.size());
+  for (const Placebo& placebo : placebos) differences.push_back(placebo.difference);
+  const double scale = Scale(differences);
+  double wander = std::max(0.0, scale * scale - sampling);
+  for (int round = 0; round < kWanderRounds && sampling > 0; ++round) {
+    const double wide = Scale(DeviationsOf(placebos, wander));
+    wander = std::max(0.0, (wander + sampling) * wide * wide - sampling);
+  }
+  return wander;
+}
+
+double IndependentMoments(const std::vector<double>& all) {
   double squares = 0;
   double products = 0;
   for (size_t i = 0; i < all.size(); ++i) {
@@ -242,56 +277,90 @@ Placebos PlacebosOf(std::vector<double> differences) {
     if (i > 0) products += all[i] * all[i - 1];
   }
   const double memory = squares > 0 ? std::clamp(products / squares, 0.0, 0.99) : 0;
-  placebos.moments = static_cast<double>(all.size()) * (1 - memory) / (1 + memory);
-  placebos.scale = Scale(all);
+  return static_cast<double>(all.size()) * (1 - memory) / (1 + memory);
+}
+
+Placebos PlacebosOf(const std::vector<Placebo>& all) {
+  Placebos placebos;
+  if (all.empty()) return placebos;
+  for (const Placebo& placebo : all) placebos.sampling += placebo.sampling / static_cast<double>(all.size());
+  placebos.wander = WanderOf(all, placebos.sampling);
+  placebos.deviations = DeviationsOf(all, placebos.wander);
+  placebos.moments = IndependentMoments(placebos.deviations);
   return placebos;
 }
 
-// How far each placebo window was from each control; NaN where one says nothing.
-std::vector<Differences> DifferencesOf(const Contrasts& contrasts, const Windows& windows, size_t first) {
-  std::vector<Differences> rows;
+// An earlier window: how far it was from each control, NaN where one says nothing, and the variance of that
+// by sampling.
+struct Row {
+  Differences values{};
+  Differences sampling{};
+  bool near = false;  // about the same time of day as the change
+};
+
+std::vector<Row> RowsOf(const Contrasts& contrasts, const Windows& windows, size_t first) {
+  std::vector<Row> rows;
   for (const size_t at : windows.Placebos(first)) {
     if (at < first + 4 * windows.length()) continue;
-    Differences& row = rows.emplace_back();
+    Row& row = rows.emplace_back();
+    row.near = windows.NearInClock(at);
     for (size_t i = 0; i < kControlCount; ++i) {
       const auto difference = contrasts.At(kControls[i], Window{at, at + windows.length()});
-      row[i] = difference ? difference->value : NAN;
+      row.values[i] = difference ? difference->value : NAN;
+      row.sampling[i] = difference ? difference->sampling : 0;
     }
   }
   return rows;
 }
 
 // Those of a mixture, where all of it speaks.
-std::vector<double> MixedOf(const std::vector<Differences>& rows, const Weights& weights) {
-  std::vector<double> mixed;
-  for (const Differences& row : rows) {
-    double value = 0;
+std::vector<Placebo> MixedOf(const std::vector<Row>& rows, const Weights& weights, bool near) {
+  std::vector<Placebo> mixed;
+  for (const Row& row : rows) {
+    Placebo placebo;
     for (size_t i = 0; i < kControlCount; ++i) {
-      if (weights[i] > 0) value += weights[i] * row[i];
+      if (weights[i] <= 0) continue;
+      placebo.difference += weights[i] * row.values[i];
+      placebo.sampling += weights[i] * row.sampling[i];
     }
-    if (std::isfinite(value)) mixed.push_back(value);
+    if (std::isfinite(placebo.difference) && (row.near || !near)) mixed.push_back(placebo);
   }
   return mixed;
 }
 
+// Of a volume those of about the same time of day, where these are enough: nights and a weekend's first hour
+// tell nothing of noon.
+Placebos PlacebosUnder(const std::vector<Row>& rows, const Weights& weights, bool volume) {
+  if (volume) {
+    Placebos near = PlacebosOf(MixedOf(rows, weights, true));
+    if (near.moments >= kMomentsMin) return near;
+  }
+  return PlacebosOf(MixedOf(rows, weights, false));
+}
+
 // Of the controls that speak at the change and at nearly all placebos. No incident counts for more than three
 // scales.
-std::optional<Weights> MixtureOf(std::vector<Differences> rows, std::array<bool, kControlCount> usable) {
+std::optional<Weights> MixtureOf(const std::vector<Row>& rows, std::array<bool, kControlCount> usable) {
+  std::vector<Differences> kept;
+  for (const Row& row : rows) kept.push_back(row.values);
   for (size_t i = 0; i < kControlCount; ++i) {
-    const std::vector<double> spoken = MixedOf(rows, Only(i));
+    std::vector<double> spoken;
+    for (const Row& row : rows) {
+      if (std::isfinite(row.values[i])) spoken.push_back(row.values[i]);
+    }
     usable[i] =
         usable[i] && static_cast<double>(spoken.size()) >= kSpokenMin * static_cast<double>(rows.size());
     const double limit = spoken.empty() ? 0 : kFarScales * Scale(spoken);
-    for (Differences& row : rows) {
+    for (Differences& row : kept) {
       if (!usable[i]) row[i] = 0;
       if (std::isfinite(row[i])) row[i] = std::clamp(row[i], -limit, limit);
     }
   }
-  std::erase_if(rows, [](const Differences& row) {
+  std::erase_if(kept, [](const Differences& row) {
     return std::any_of(row.begin(), row.end(), [](double value) { return !std::isfinite(value); });
   });
-  if (static_cast<double>(rows.size()) < kMixedFrom) return std::nullopt;
-  return SteadiestMixture(rows, usable);
+  if (static_cast<double>(kept.size()) < kMixedFrom) return std::nullopt;
+  return SteadiestMixture(kept, usable);
 }
 
 // How far a known change moved this level. Where there are days before it, less what the clock does: both the
@@ -336,30 +405,53 @@ double TailDof(double share) {
   return low;
 }
 
-void JudgeByPast(LevelJudgement& judgement, const Transform& transform, double difference, double sampling,
-                 const Placebos& placebos) {
-  judgement.moments = placebos.moments;
-  judgement.scale = std::sqrt(std::max(placebos.scale * placebos.scale, sampling));
-  if (judgement.scale <= 0)
-    judgement.scale = transform.logarithmic ? 1e-6 : std::abs(judgement.from) * 1e-6 + 1e-12;
-  judgement.deviation = std::abs(difference) / judgement.scale;
-  judgement.placebos = static_cast<double>(placebos.differences.size());
-  const auto as_large = std::count_if(
-      placebos.differences.begin(), placebos.differences.end(),
-      [&](double placebo) { return placebo * difference > 0 && std::abs(placebo) >= std::abs(difference); });
-  judgement.seen = 2 * static_cast<double>(as_large) / (judgement.placebos + 1);
-  judgement.far = static_cast<double>(
-      std::count_if(placebos.differences.begin(), placebos.differences.end(),
-                    [&](double value) { return std::abs(value) > kFarScales * placebos.scale; }));
-  judgement.TakeTail({});
+// In standard deviations, of so many events where a gamma-Poisson count was expected.
+double DeviationOf(const GammaPoisson& count, double events) {
+  const bool more = events > count.mean;
+  const double tail = more ? UpperMidP(count, events) : LowerMidP(count, events);
+  return (more ? 1 : -1) * std::max(0.0, NormalQuantileUpper(tail));
 }
 
-// `seen_scale` is what the few placebos there are would say.
+void JudgeByPast(LevelJudgement& judgement, const Transform& transform, const Difference& difference,
+                 const Level& after, const Placebos& placebos) {
+  const double of_control = difference.sampling - transform.SamplingVariance(after);
+  const double expected = judgement.from * after.weight;
+  double sampling = difference.sampling;
+  // Of what was expected: that nothing came is no lack of data.
+  const bool counts = transform.volume && transform.logarithmic;
+  if (counts) sampling = of_control + 1 / (std::max(expected, after.total) + 0.5);
+  judgement.moments = placebos.moments;
+  judgement.scale = std::sqrt(placebos.wander + sampling);
+  if (judgement.scale <= 0)
+    judgement.scale = transform.logarithmic ? 1e-6 : std::abs(judgement.from) * 1e-6 + 1e-12;
+  const double deviation = counts && expected < kManyEvents
+                               ? DeviationOf({expected, placebos.wander + of_control}, after.total)
+                               : difference.value / judgement.scale;
+  judgement.deviation = std::abs(deviation);
+  judgement.placebos = static_cast<double>(placebos.deviations.size());
+  const auto as_large = std::count_if(
+      placebos.deviations.begin(), placebos.deviations.end(),
+      [&](double placebo) { return placebo * deviation > 0 && std::abs(placebo) >= std::abs(deviation); });
+  judgement.seen = 2 * static_cast<double>(as_large) / (judgement.placebos + 1);
+  judgement.far =
+      static_cast<double>(std::count_if(placebos.deviations.begin(), placebos.deviations.end(),
+                                        [](double value) { return std::abs(value) > kFarScales; }));
+  judgement.TakeTail({});
+  if (counts && expected < kFewEvents) {
+    judgement.few =
+        FewEvents{expected, after.total, of_control, placebos.wander, placebos.wander + placebos.sampling};
+    PooledDispersion own;
+    own.Add(judgement);
+    judgement.TakeDispersion(own);
+  }
+}
+
+// `seen_wander` is what the few placebos there are would say.
 void JudgeByBound(LevelJudgement& judgement, const Transform& transform, double difference, double sampling,
-                  double seen_scale) {
+                  double seen_wander) {
   judgement.short_history = true;
   judgement.dof = kShortDof;
-  judgement.scale = std::sqrt(kShortScale * kShortScale + sampling + seen_scale * seen_scale);
+  judgement.scale = std::sqrt(kShortScale * kShortScale + sampling + seen_wander);
   // Where no ratio can be formed there is nothing to bound: too little history to say anything.
   if (!transform.logarithmic) return;
   const double beyond = std::abs(difference) - std::log(kLevelBound);
@@ -396,14 +488,16 @@ std::string_view CourseOf(const LevelTrack& track, const Transform& transform, c
     const double left = then ? (now ? now->value : moved) - then->value : moved;
     if (left * moved <= kHalf * moved * moved) return kEnvironmentMoved;
   }
-  const Window second_half{after.from + (after.size() + 1) / 2, after.to};
-  const Level second = track.Over(second_half);
-  if (after.size() > 1 && second.weight > 0) {
+  // A mean's second half; of a volume, which a client can triple for half of an hour, the last quarter.
+  const size_t part = transform.volume ? 4 : 2;
+  const Window last{after.to - std::min(after.size() / 2, (after.size() + part - 1) / part), after.to};
+  const Level level = track.Over(last);
+  if (!last.empty() && level.weight > 0) {
     // The clock's own course within the window is none of the move's, where there are days to tell it.
     const auto whole = contrasts.At(Control::kSameClock, after);
-    const auto half = contrasts.At(Control::kSameClock, second_half);
+    const auto then = contrasts.At(Control::kSameClock, last);
     const double further =
-        whole && half ? half->value - whole->value : transform(second) - transform(track.Over(after));
+        whole && then ? then->value - whole->value : transform(level) - transform(track.Over(after));
     if (std::abs(moved + further) < kBackWithin * std::abs(moved)) return kPassed;
   }
   const auto usual = contrasts.At(Control::kSameClock, after) ? Control::kSameClock : Control::kWholePast;
@@ -428,13 +522,17 @@ LevelJudgement JudgeLevel(const Series& series, const Windows& windows) {
   std::optional<Difference> best;
   Weights best_weights{};
   Placebos best_placebos;
-  const std::vector<Differences> rows = DifferencesOf(contrasts, windows, first);
+  double best_scale = 0;
+  const std::vector<Row> rows = RowsOf(contrasts, windows, first);
   const auto take_steadier = [&](const Weights& weights) {
     const std::optional<Difference> difference = contrasts.At(weights, windows.after());
-    Placebos placebos = PlacebosOf(MixedOf(rows, weights));
-    if (placebos.moments < kMomentsMin || (best && placebos.scale >= best_placebos.scale)) return;
+    if (!difference) return;
+    Placebos placebos = PlacebosUnder(rows, weights, volume);
+    const double scale = placebos.wander + difference->sampling;
+    if (placebos.moments < kMomentsMin || (best && scale >= best_scale)) return;
     best = difference;
     best_weights = weights;
+    best_scale = scale;
     best_placebos = std::move(placebos);
   };
   std::array<bool, kControlCount> usable{};
@@ -461,9 +559,9 @@ LevelJudgement JudgeLevel(const Series& series, const Windows& windows) {
   judgement.to = after.total / after.weight;
   if (best) {
     judgement.from = transform.Inverse(transform(after) - best->value);
-    JudgeByPast(judgement, transform, best->value, best->sampling, best_placebos);
+    JudgeByPast(judgement, transform, *best, after, best_placebos);
     // The tail may yet turn out lighter.
-    if (judgement.ProbabilityWith(kTailDofMax) <= kWorthDating) {
+    if (std::min(judgement.p, judgement.ProbabilityWith(kTailDofMax)) <= kWorthDating) {
       judgement.qualifier =
           CourseOf(track, transform, contrasts, best_weights, windows, judgement, best->value);
     }
@@ -471,8 +569,8 @@ LevelJudgement JudgeLevel(const Series& series, const Windows& windows) {
     judgement.from = before.total / before.weight;
     const double sampling = transform.SamplingVariance(after) + transform.SamplingVariance(before);
     const size_t whole_past = 0;
-    const double seen_scale = PlacebosOf(MixedOf(rows, Only(whole_past))).scale;
-    JudgeByBound(judgement, transform, transform(after) - transform(before), sampling, seen_scale);
+    const double seen_wander = PlacebosOf(MixedOf(rows, Only(whole_past), false)).wander;
+    JudgeByBound(judgement, transform, transform(after) - transform(before), sampling, seen_wander);
   }
   return judgement;
 }
@@ -481,8 +579,23 @@ double LevelJudgement::ProbabilityWith(double tail_dof) const {
   return std::min(1.0, std::max(2 * kDoubt * StudentUpper(deviation, tail_dof), seen));
 }
 
+void PooledDispersion::Add(const LevelJudgement& level) {
+  moments += level.moments;
+  total += level.moments * level.few->dispersion;
+  variance += 2 * level.moments * level.few->spread * level.few->spread;
+}
+
+double PooledDispersion::Limit() const { return (total + kUpperTenth * std::sqrt(variance)) / moments; }
+
+void LevelJudgement::TakeDispersion(const PooledDispersion& pooled) {
+  const GammaPoisson count{few->expected, std::max(pooled.Limit(), few->dispersion) + few->of_control};
+  const double tail =
+      few->events > few->expected ? UpperMidP(count, few->events) : LowerMidP(count, few->events);
+  p = std::min(1.0, std::max(2 * kDoubt * tail, seen));
+}
+
 void LevelJudgement::TakeTail(const FarPlacebos& others) {
-  if (short_history) return;
+  if (short_history || few) return;
   const double usual = (others.far + kFarShare * kFarWeight) / (others.all + kFarWeight);
   dof = std::min(TailDof((far + usual * kFarWeight) / (placebos + kFarWeight)), moments);
   p = ProbabilityWith(dof);

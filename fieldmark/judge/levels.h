@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "fieldmark/judge/series.h"
 #include "fieldmark/judge/windows.h"
 
 namespace fieldmark::judge {
+
+struct LevelJudgement;
 
 // With short history a level, or the values of a distribution, may have moved by this factor for no reason.
 inline constexpr double kLevelBound = 3;
@@ -16,6 +19,27 @@ inline constexpr double kLevelBound = 3;
 struct FarPlacebos {
   double far = 0;
   double all = 0;
+};
+
+// A volume of few events: a gamma-Poisson count, whose dispersion is known the better the more others like it
+// there are.
+struct FewEvents {
+  double expected = 0;
+  double events = 0;
+  double of_control = 0;  // variance of the expectation's logarithm
+  double dispersion = 0;  // variance of the placebos' logarithm, less their sampling
+  double spread = 0;      // with it
+};
+
+// Dispersions of volumes of few events, together.
+struct PooledDispersion {
+  double moments = 0;
+  double total = 0;     // Σ moments · dispersion
+  double variance = 0;  // of the total
+
+  void Add(const LevelJudgement& level);
+  // Upper 90 % limit.
+  double Limit() const;
 };
 
 struct LevelJudgement {
@@ -35,12 +59,15 @@ struct LevelJudgement {
   double seen = 0;          // p is no smaller: what the placebos themselves show
   bool logarithmic = true;  // the difference is a logarithm of a ratio
   bool short_history = false;
+  std::optional<FewEvents> few;
   std::string_view qualifier;  // how it went, other than beginning at the change and staying
 
   // With tails as heavy as those of Student's t.
   double ProbabilityWith(double tail_dof) const;
   // Judges the tail by the placebos of others too; the same again changes nothing.
   void TakeTail(const FarPlacebos& others);
+  // Of few events only.
+  void TakeDispersion(const PooledDispersion& pooled);
   // The smallest relative move found four times in five at significance `p`, moves below `least` being none.
   double Reach(double significance, double least) const;
 };

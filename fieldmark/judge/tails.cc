@@ -11,6 +11,8 @@ constexpr double kOverwhelming =
     1e290;                              // the rest of the distribution outweighs this point: the tail is zero
 constexpr double kDeviationMax = 5000;  // events; bounds the terms of a sum
 constexpr double kDocumentsMax = 1e9;   // likewise, and beyond them one more would not count
+constexpr double kCountedMax = 100'000;  // events
+constexpr double kDispersionMin = 1e-9;
 constexpr double kCorrelationMin = 1e-12;
 constexpr double kCorrelationMax = 0.5;  // beyond, a beta distribution is two spikes
 
@@ -126,6 +128,21 @@ double UpperMidP(const BetaBinomial& distribution, double events) {
 double LowerMidP(const BetaBinomial& distribution, double events) {
   return UpperMidP({distribution.trials, 1 - distribution.mean, distribution.correlation},
                    distribution.trials - events);
+}
+
+double UpperMidP(const GammaPoisson& distribution, double events) {
+  if (events > kCountedMax) return 0;
+  const double shape = 1 / std::max(distribution.dispersion, kDispersionMin);
+  const double per_event = distribution.mean / (distribution.mean + shape);
+  const double x0 = std::max(0.0, std::floor(events));
+  const auto up = [&](double step) { return (x0 + step + shape) / (x0 + step + 1) * per_event; };
+  const auto down = [&](double step) { return (x0 - step) / ((x0 - step - 1 + shape) * per_event); };
+  // Rates more varied than an exponential's have most of their weight at zero.
+  return MidP(SideWeight(kCountedMax, up, false), SideWeight(x0, down, shape < 1));
+}
+
+double LowerMidP(const GammaPoisson& distribution, double events) {
+  return 1 - UpperMidP(distribution, events);
 }
 
 double OddsUpperMidP(double after_events, double after, double before_events, double before, double odds) {

@@ -29,6 +29,16 @@ struct BetaBinomial {
 double UpperMidP(const BetaBinomial& distribution, double events);
 double LowerMidP(const BetaBinomial& distribution, double events);
 
+// A count whose rate varies between windows as a gamma distribution does: with mean `mean` > 0 and
+// `dispersion` = Var(rate) / mean², of zero or more.
+struct GammaPoisson {
+  double mean = 1;
+  double dispersion = 0;
+};
+// Mid-p, for means of a few hundred at most; above a hundred thousand events the answer is zero.
+double UpperMidP(const GammaPoisson& distribution, double events);
+double LowerMidP(const GammaPoisson& distribution, double events);
+
 // Fisher's noncentral hypergeometric: mid-p of at least `after_events` of `after` documents, given the events
 // of both sides, when the odds after are `odds` times those before. Above 1e9 documents both sides are scaled
 // down to that, which can only make the answer larger.

@@ -46,6 +46,37 @@ TEST(BetaBinomial, StaysATailOfManyDocuments) {
   EXPECT_LT(UpperMidP({1e8, 1e-7, 1e-9}, 1e6), 1e-30);
 }
 
+double SlowUpper(double mean, double dispersion, int x) {
+  const double shape = 1 / dispersion;
+  const auto mass = [&](int k) {
+    return std::exp(std::lgamma(k + shape) - std::lgamma(shape) - std::lgamma(k + 1) +
+                    shape * std::log(shape / (shape + mean)) + k * std::log(mean / (shape + mean)));
+  };
+  double below = mass(x) / 2;
+  for (int k = 0; k < x; ++k) below += mass(k);
+  return 1 - below;
+}
+
+TEST(GammaPoisson, IsTheSumWrittenOut) {
+  for (const double mean : {0.2, 4.0, 24.0, 300.0}) {
+    for (const double dispersion : {1e-4, 0.02, 0.5, 3.0}) {
+      for (const double times : {0.0, 0.5, 1.0, 2.5}) {
+        const int x = static_cast<int>(mean * times);
+        const double slow = SlowUpper(mean, dispersion, x);
+        EXPECT_NEAR(UpperMidP(GammaPoisson{mean, dispersion}, x), slow, 1e-6)
+            << mean << ' ' << dispersion << ' ' << x;
+        EXPECT_NEAR(LowerMidP(GammaPoisson{mean, dispersion}, x), 1 - slow, 1e-6);
+      }
+    }
+  }
+}
+
+TEST(GammaPoisson, WithoutDispersionIsPoissons) {
+  // P(X = 0) is exp(-20); mid-p takes half of it.
+  EXPECT_NEAR(LowerMidP(GammaPoisson{20, 0}, 0), std::exp(-20) / 2, 1e-12);
+  EXPECT_EQ(UpperMidP(GammaPoisson{20, 0.1}, 1e9), 0);
+}
+
 TEST(Odds, OfOneIsFishersExactTest) {
   // Fisher's tea: 3 of 4 against 1 of 4. P(X ≥ 3) = 17/70; mid-p takes half of P(X = 3) = 16/70 away.
   EXPECT_NEAR(OddsUpperMidP(3, 4, 1, 4, 1), 9.0 / 70, 1e-12);

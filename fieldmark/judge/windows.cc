@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t kJustBeforeWindows =
     8;  // long enough that its own noise adds an eighth, short enough to follow drift
+constexpr size_t kNearWindows = 4;
 constexpr int64_t kDaySeconds = 86'400;
 
 int64_t CeilDiv(int64_t value, int64_t by) { return value / by + (value % by > 0 ? 1 : 0); }
@@ -72,6 +73,12 @@ ControlWindows Windows::ControlsOf(Control control, size_t at, size_t first) con
       break;
   }
   return found;
+}
+
+bool Windows::NearInClock(size_t at) const {
+  if (day_steps_ == 0 || length_ * 4 > day_steps_) return false;
+  const size_t apart = (after_.from - at) % day_steps_;
+  return std::min(apart, day_steps_ - apart) <= kNearWindows * length_;
 }
 
 std::vector<size_t> Windows::Placebos(size_t first) const {

@@ -84,6 +84,9 @@ class Windows {
     }
     return counted;
   }
+  // Whether a window that starts at `at` is within two of the clock time of the change; never where days are
+  // no whole number of steps or a look takes a quarter of one.
+  bool NearInClock(size_t at) const;
   // Starts of placebo windows, oldest first: tiles of the look's length between `first` and the change.
   std::vector<size_t> Placebos(size_t first) const;
 

@@ -49,6 +49,29 @@ def p_value(signal: Signal, truth: Truth, step: int, look: int) -> float:
     return _counts(events, expected_events, variance * (1 - rarer) ** 2, thinned=1 - rarer)
 
 
+def moved_enough(signal: Signal, truth: Truth, step: int, look: int) -> bool:
+    """Whether what was seen is as far from what was expected as the judge's minimum effects ask."""
+    window = slice(step, step + look)
+    ahead, _ = drift_ahead(truth, step, look)
+    usual = truth.usual[window] + ahead + truth.effect[step - 1]
+    documents = truth.documents[window]
+    count = max(1.0, float(documents.sum()))
+    if truth.kind == "volume":
+        return abs(float(signal.values[window].sum()) / float(np.exp(usual).sum()) - 1) >= 0.05
+    if truth.kind == "level":
+        middles = (signal.buckets + 0.5) * np.log(2) / 2**SCALE
+        expected = float(np.exp((usual * documents).sum() / count))
+        move = abs(float(np.exp((signal.counts[window] * middles).sum() / count)) - expected)
+        quartiles = np.exp(truth.spread * stats.norm.ppf([0.25, 0.75])) * expected
+        if signal.statistic == "latency":
+            return bool(move >= max(5, 0.1 * expected))
+        return bool(move >= 0.1 * (quartiles[1] - quartiles[0]))
+    events = float((signal.numerators[window] if truth.kind == "rate" else signal.counts[window, 0]).sum())
+    share, expected = events / count, float((documents / (1 + np.exp(-usual))).sum()) / count
+    smaller = min(share, expected, 1 - share, 1 - expected)
+    return abs(share - expected) >= max(0.2 * smaller, 0.001 if truth.kind == "rate" else 0.05)
+
+
 def _counts(events: float, expected: float, variance: float, thinned: float = 1.0) -> float:
     """Two-sided mid-p of a count with this mean, whose logarithm varies by `variance`."""
     if expected <= 0:
