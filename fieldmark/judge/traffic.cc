@@ -24,7 +24,9 @@ double TrafficFactor(const ShareTrack& track, const Windows& windows) {
   const LevelJudgement judgement = JudgeLevel(documents, windows);
   if (judgement.p > kMovedP || judgement.from <= 0) return 1;
   const double factor = judgement.to / judgement.from;
-  return factor >= kFactorMin || factor <= 1 / kFactorMin ? factor : 1;
+  if (factor > 1 / kFactorMin && factor < kFactorMin) return 1;
+  // It is known to one scale of the past: the farther of the two explains more.
+  return factor * std::exp(factor > 1 ? judgement.scale : -judgement.scale);
 }
 
 bool TrafficExplains(double factor, const Tally& after, double expected) {
