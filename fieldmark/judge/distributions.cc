@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <string>
 
 #include "fieldmark/judge/dating.h"
@@ -97,18 +98,44 @@ struct Threshold {
   double quantile = 0.5;
 };
 
-ShareTrack TrackOf(const Series& series, const Windows& windows, int scale, const Threshold& threshold) {
-  std::vector<double> events(series.distributions.size());
-  std::vector<double> documents(series.distributions.size());
-  for (size_t step = 0; step < series.distributions.size(); ++step) {
+// Documents of a step beyond it. Places go one way along a side of a histogram, so what is beyond is one of
+// the side's ends, and the rest need not be looked at.
+double EventsBeyond(const Threshold& threshold, const Histogram& histogram, int scale, double each) {
+  const int shift = histogram.scale() - scale;
+  const auto beyond = [&](int64_t place) {
+    return threshold.above ? place > threshold.place : place < threshold.place;
+  };
+  double events = 0;
+  const auto add = [&](std::span<const sketch::HistogramBucket> side, int sign) {
+    const bool at_end = threshold.above == (sign > 0);
+    const auto cut = std::partition_point(side.begin(), side.end(), [&](const auto& bucket) {
+      return beyond(sign * Place(bucket.index, shift)) != at_end;
+    });
+    const auto end = at_end ? side.end() : cut;
+    for (auto bucket = at_end ? cut : side.begin(); bucket != end; ++bucket)
+      events += each * static_cast<double>(bucket->count);
+  };
+  add(histogram.negative(), -1);
+  if (beyond(kZero)) events += each * static_cast<double>(histogram.zero_count());
+  add(histogram.positive(), 1);
+  return events;
+}
+
+// One for each threshold. A step's histogram is looked at once for all of them: it is far away in memory.
+std::vector<ShareTrack> TracksOf(const Series& series, const Windows& windows, int scale,
+                                 const std::vector<Threshold>& thresholds) {
+  const size_t steps = series.distributions.size();
+  std::vector<std::vector<double>> events(thresholds.size(), std::vector<double>(steps));
+  std::vector<double> documents(steps);
+  for (size_t step = 0; step < steps; ++step) {
     const double each = DocumentsEach(series, step);
     documents[step] = each * static_cast<double>(series.distributions[step].count());
-    ForEachBucket(series.distributions[step], scale, [&](int64_t place, uint64_t count) {
-      const bool beyond = threshold.above ? place > threshold.place : place < threshold.place;
-      if (beyond) events[step] += each * static_cast<double>(count);
-    });
+    for (size_t i = 0; i < thresholds.size(); ++i)
+      events[i][step] = EventsBeyond(thresholds[i], series.distributions[step], scale, each);
   }
-  return ShareTrack(events, documents, windows);
+  std::vector<ShareTrack> tracks;
+  for (const std::vector<double>& of_one : events) tracks.emplace_back(of_one, documents, windows);
+  return tracks;
 }
 
 // With short history: were the past's values multiplied by the bound, as many as lie beyond its median would
@@ -117,10 +144,9 @@ double BeyondBound(const Series& series, const Windows& windows, int scale, int6
   const auto bound = static_cast<int64_t>(std::ceil(std::log2(kLevelBound) * std::exp2(scale)));
   const Threshold at_median{median, up, 0.5};
   const Threshold scaled{up ? median + bound : median - bound, up, 0.5};
-  const ShareTrack past = TrackOf(series, windows, scale, at_median);
-  const ShareTrack now = TrackOf(series, windows, scale, scaled);
-  const Tally before = past.Over(windows.before());
-  const Tally after = now.Over(windows.after());
+  const std::vector<ShareTrack> tracks = TracksOf(series, windows, scale, {at_median, scaled});
+  const Tally before = tracks[0].Over(windows.before());
+  const Tally after = tracks[1].Over(windows.after());
   if (before.documents < 30 || after.documents < 30) return 1;
   return std::min(1.0, 2 * OddsUpperMidP(after.events, after.documents, before.events, before.documents, 1));
 }
@@ -216,8 +242,10 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
   evidence.p = 1;
   double best_p = 2;
   ShareTest median_test;  // what could have been seen is said of all values
-  for (const Threshold& threshold : thresholds) {
-    const ShareTrack track = TrackOf(series, windows, scale, threshold);
+  const std::vector<ShareTrack> tracks = TracksOf(series, windows, scale, thresholds);
+  for (size_t i = 0; i < thresholds.size(); ++i) {
+    const Threshold& threshold = thresholds[i];
+    const ShareTrack& track = tracks[i];
     Part part{threshold, JudgeShare(track, windows), sides.before.Quantile(threshold.quantile),
               sides.after.Quantile(threshold.quantile)};
     if (threshold.quantile == 0.5 && threshold.above) median_test = part.judgement.test;

@@ -279,7 +279,7 @@ std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::
   timeline.steps = 2;
   const Sides sides{before.fields, after.fields};
   std::vector<Evidence> family;
-  for (const Series& series : SignalsOf(history, timeline)) {
+  for (const Series& series : SignalsOf(std::move(history), timeline)) {
     // The age of what a file holds says when it was read.
     if (series.statistic == "freshness") continue;
     family.push_back(EvidenceOf(series, sides, settings));

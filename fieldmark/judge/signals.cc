@@ -9,7 +9,7 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <set>
+#include <utility>
 
 #include "fieldmark/judge/event_signals.h"
 #include "fieldmark/judge/violation_signals.h"
@@ -115,13 +115,18 @@ void RequestSignals(const SubjectHistory& history, const Timeline& timeline, std
 
 // ---- bodies
 
-// One field, a pointer a step (null where no document of that step had it), and the object that holds it.
+// One field, a pointer a step: null where no document of that step had it.
+using Column = std::vector<FieldSummary*>;
+
+// A field and the object that holds it. Its counts are read once for each signal: here they lie together,
+// with zeros where no document had it.
 struct FieldHistory {
-  std::string subject;
-  std::string path;
-  std::vector<const FieldSummary*> steps;
-  std::vector<const FieldSummary*> parents;
-  std::vector<uint64_t> key_ids;  // of its hashes, a step
+  const std::string& subject;
+  const std::string& path;
+  const Column& steps;
+  const std::vector<FieldCounts>& counts;
+  const Column& parents;
+  const std::vector<uint64_t>& key_ids;  // of its hashes, a step
 };
 
 // Documents a value: below one for what stands in arrays.
@@ -140,10 +145,9 @@ using CountOf = std::function<double(const FieldCounts&)>;
 Series FieldRate(const FieldHistory& field, std::string statistic, Polarity polarity,
                  const CountOf& numerator, const CountOf& weight) {
   Series series = Named(field.subject, field.path, std::move(statistic), Kind::kRate, polarity);
-  for (const FieldSummary* step : field.steps) {
-    const double each = step == nullptr ? 0 : DocumentsEach(step->counts);
-    AddRate(series, step == nullptr ? 0 : each * numerator(step->counts),
-            step == nullptr ? 0 : each * weight(step->counts));
+  for (const FieldCounts& counts : field.counts) {
+    const double each = DocumentsEach(counts);
+    AddRate(series, each * numerator(counts), each * weight(counts));
   }
   return series;
 }
@@ -160,8 +164,7 @@ Series Missing(const FieldHistory& field) {
     }
     const double each = DocumentsEach(parent->counts);
     const auto objects = static_cast<double>(parent->counts.objects);
-    const double seen =
-        field.steps[step] == nullptr ? 0 : static_cast<double>(field.steps[step]->counts.seen);
+    const auto seen = static_cast<double>(field.counts[step].seen);
     AddRate(series, each * std::max(0.0, objects - seen), each * objects);
   }
   return series;
@@ -171,10 +174,12 @@ Series Distribution(const FieldHistory& field, std::string statistic, std::strin
                     sketch::Histogram FieldSummary::*member) {
   Series series = Named(field.subject, field.path, std::move(statistic), Kind::kDistribution,
                         Polarity::kNeutral, std::move(unit));
-  for (const FieldSummary* step : field.steps) {
-    series.distributions.push_back(step == nullptr ? sketch::Histogram{} : step->*member);
+  for (size_t step = 0; step < field.steps.size(); ++step) {
+    FieldSummary* summary = field.steps[step];
+    series.distributions.push_back(summary == nullptr ? sketch::Histogram{}
+                                                      : std::exchange(summary->*member, {}));
     const auto values = static_cast<double>(series.distributions.back().count());
-    series.weights.push_back(step == nullptr ? 0 : values * DocumentsEach(step->counts));
+    series.weights.push_back(values * DocumentsEach(field.counts[step]));
   }
   return series;
 }
@@ -198,7 +203,7 @@ uint64_t KeyOf(const FieldHistory& field) {
 Series Mix(const FieldHistory& field) {
   Series series = Named(field.subject, field.path, "mix", Kind::kMix);
   const uint64_t key_id = KeyOf(field);
-  std::vector<const FieldSummary*> steps = field.steps;
+  Column steps = field.steps;
   FieldSummary all;
   for (size_t step = 0; step < steps.size(); ++step) {
     if (field.key_ids[step] != 0 && field.key_ids[step] != key_id) steps[step] = nullptr;
@@ -255,18 +260,17 @@ void FormatSignals(const FieldHistory& field, const FieldCounts& all, std::vecto
 
 // Signals only of what some step has: a type never seen on either side says nothing.
 void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
-  FieldSummary all;
-  for (const FieldSummary* step : field.steps) {
-    if (step == nullptr) continue;
-    all.counts.seen += step->counts.seen;
+  FieldCounts all;
+  for (const FieldCounts& counts : field.counts) {
+    all.seen += counts.seen;
     for (const auto member : {&FieldCounts::trues, &FieldCounts::falses, &FieldCounts::integers,
                               &FieldCounts::floats, &FieldCounts::strings, &FieldCounts::objects,
                               &FieldCounts::arrays, &FieldCounts::big_integers, &FieldCounts::non_finites}) {
-      all.counts.*member += step->counts.*member;
+      all.*member += counts.*member;
     }
-    for (size_t i = 0; i < sketch::kFormats; ++i) all.counts.formats[i] += step->counts.formats[i];
+    for (size_t i = 0; i < sketch::kFormats; ++i) all.formats[i] += counts.formats[i];
   }
-  if (all.counts.seen == 0) return;
+  if (all.seen == 0) return;
 
   const bool is_member =
       !field.path.empty() && !profile::IsItem(field.path) && !profile::IsResidual(field.path);
@@ -278,86 +282,122 @@ void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
         [](const FieldCounts& c) { return static_cast<double>(c.seen); }));
   }
   for (const TypeCount& type : kTypes) {
-    if (type.count(all.counts) > 0) {
+    if (type.count(all) > 0) {
       signals.push_back(FieldRate(field, type.statistic, Polarity::kNeutral, type.count, NotNull));
     }
   }
-  FormatSignals(field, all.counts, signals);
+  FormatSignals(field, all, signals);
   const auto booleans = [](const FieldCounts& c) { return static_cast<double>(c.trues + c.falses); };
-  if (booleans(all.counts) > 0) {
+  if (booleans(all) > 0) {
     signals.push_back(FieldRate(
         field, "true", Polarity::kNeutral, [](const FieldCounts& c) { return static_cast<double>(c.trues); },
         booleans));
   }
   uint64_t ages = 0;
   for (const FieldSummary* step : field.steps) ages += step == nullptr ? 0 : step->age_ms.count();
-  const uint64_t numbers = all.counts.integers + all.counts.floats;
+  const uint64_t numbers = all.integers + all.floats;
   // Of a time only its age stays as it is while all is well.
-  if (profile::AreMoments(ages, numbers + all.counts.strings)) {
+  if (profile::AreMoments(ages, numbers + all.strings)) {
     signals.push_back(Distribution(field, "freshness", "ms", &FieldSummary::age_ms));
   } else if (numbers > 0) {
     signals.push_back(Distribution(field, "value", "", &FieldSummary::numbers));
   }
-  if (all.counts.strings > 0)
-    signals.push_back(Distribution(field, "length", "bytes", &FieldSummary::string_bytes));
-  if (all.counts.arrays > 0) signals.push_back(Distribution(field, "items", "", &FieldSummary::array_items));
+  if (all.strings > 0) signals.push_back(Distribution(field, "length", "bytes", &FieldSummary::string_bytes));
+  if (all.arrays > 0) signals.push_back(Distribution(field, "items", "", &FieldSummary::array_items));
   const bool hashed = std::any_of(field.steps.begin(), field.steps.end(), [](const FieldSummary* step) {
     return step != nullptr && !step->categories.empty();
   });
   if (hashed) signals.push_back(Mix(field));
 }
 
-void BodySignals(const SubjectHistory& history, const Timeline& timeline, std::vector<Series>& signals) {
-  static const BodySummary kNothing;
-  std::vector<const BodySummary*> bodies(timeline.steps, &kNothing);
-  std::set<std::string, std::less<>> paths;
+// Of every path that some step has. A step's paths come in the columns' order, so the two are walked
+// together: nothing is looked up.
+std::map<std::string, Column> ColumnsOf(const std::vector<BodySummary*>& bodies) {
+  std::map<std::string, Column> columns;
+  for (size_t step = 0; step < bodies.size(); ++step) {
+    if (bodies[step] == nullptr) continue;
+    auto column = columns.begin();
+    for (auto& [path, field] : bodies[step]->fields) {
+      int order = 1;
+      while (column != columns.end() && (order = column->first.compare(path)) < 0) ++column;
+      if (column == columns.end() || order != 0)
+        column = columns.emplace_hint(column, path, Column(bodies.size()));
+      column->second[step] = &field;
+      ++column;
+    }
+  }
+  return columns;
+}
+
+Series Malformed(const std::string& subject, const std::vector<BodySummary*>& bodies) {
+  Series malformed = Named(subject, "", "malformed", Kind::kRate, Polarity::kMoreIsWorse);
+  for (const BodySummary* body : bodies) {
+    double bad = 0, whole = 0;
+    if (body != nullptr) {
+      for (const uint64_t count : body->malformed) bad += static_cast<double>(count);
+      whole = static_cast<double>(body->documents);
+    }
+    AddRate(malformed, bad, bad + whole);
+  }
+  return malformed;
+}
+
+// Calls hand_over() after each field.
+template <class HandOver>
+void BodySignals(SubjectHistory& history, const Timeline& timeline, std::vector<Series>& signals,
+                 HandOver hand_over) {
+  std::vector<BodySummary*> bodies(timeline.steps);
+  std::vector<uint64_t> key_ids(timeline.steps);
   bool any = false;
   for (size_t step = 0; step < std::min(timeline.steps, history.contents.size()); ++step) {
     if (!history.contents[step].body) continue;
     any = true;
     bodies[step] = &*history.contents[step].body;
-    for (const auto& [path, field] : bodies[step]->fields) paths.insert(path);
+    key_ids[step] = bodies[step]->hash_key_id;
   }
   if (!any) return;
-
-  Series malformed = Named(history.subject, "", "malformed", Kind::kRate, Polarity::kMoreIsWorse);
-  for (const BodySummary* body : bodies) {
-    double bad = 0;
-    for (const uint64_t count : body->malformed) bad += static_cast<double>(count);
-    AddRate(malformed, bad, bad + static_cast<double>(body->documents));
-  }
-  signals.push_back(std::move(malformed));
-
-  for (const std::string& path : paths) {
-    FieldHistory field{history.subject, path, {}, {}, {}};
-    const std::string parent = profile::ParentPath(path);
-    for (const BodySummary* body : bodies) {
-      const auto at = body->fields.find(path);
-      field.steps.push_back(at == body->fields.end() ? nullptr : &at->second);
-      field.key_ids.push_back(body->hash_key_id);
-      const auto above = body->fields.find(parent);
-      field.parents.push_back(above == body->fields.end() ? nullptr : &above->second);
-    }
-    FieldSignals(field, signals);
+  signals.push_back(Malformed(history.subject, bodies));
+  const std::map<std::string, Column> columns = ColumnsOf(bodies);
+  const Column no_parent(timeline.steps);
+  std::vector<FieldCounts> counts(timeline.steps);
+  for (const auto& [path, steps] : columns) {
+    const auto parent = columns.find(profile::ParentPath(path));
+    const Column& parents = parent == columns.end() ? no_parent : parent->second;
+    for (size_t step = 0; step < timeline.steps; ++step)
+      counts[step] = steps[step] == nullptr ? FieldCounts{} : steps[step]->counts;
+    FieldSignals({history.subject, path, steps, counts, parents, key_ids}, signals);
+    hand_over();
   }
 }
 
 }  // namespace
 
-std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& timeline) {
+void VisitSignals(SubjectHistory history, const Timeline& timeline,
+                  const std::function<void(Series&&)>& visit) {
+  std::map<std::string, Series> beside;
+  if (history.beside != nullptr) {
+    for (Series& series : SignalsOf(*history.beside, timeline))
+      beside.emplace(series.signal, std::move(series));
+  }
   std::vector<Series> signals;
+  const auto hand_over = [&] {
+    for (Series& series : signals) {
+      const auto found = beside.find(series.signal);
+      if (found != beside.end()) series.beside = std::make_shared<const Series>(std::move(found->second));
+      visit(std::move(series));
+    }
+    signals.clear();
+  };
   RequestSignals(history, timeline, signals);
-  BodySignals(history, timeline, signals);
+  BodySignals(history, timeline, signals, hand_over);
   EventSignals(history, timeline, signals);
   ViolationSignals(history, timeline, signals);
-  if (history.beside == nullptr) return signals;
-  std::map<std::string, Series> beside;
-  for (Series& series : SignalsOf(*history.beside, timeline))
-    beside.emplace(series.signal, std::move(series));
-  for (Series& series : signals) {
-    const auto found = beside.find(series.signal);
-    if (found != beside.end()) series.beside = std::make_shared<const Series>(std::move(found->second));
-  }
+  hand_over();
+}
+
+std::vector<Series> SignalsOf(SubjectHistory history, const Timeline& timeline) {
+  std::vector<Series> signals;
+  VisitSignals(std::move(history), timeline, [&](Series&& series) { signals.push_back(std::move(series)); });
   return signals;
 }
 

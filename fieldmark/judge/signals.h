@@ -1,6 +1,7 @@
 // Summaries → signals: the series that the judge reads of one subject.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,7 +36,13 @@ struct SubjectHistory {
 //                 the values or more name a time) · mix (of value hashes)
 //   of what validation refused     invalid missing, invalid float_parsing … (rate; violation_signals.h)
 // With `beside`, each has what the versions before saw of it. A field that no step saw has no signals. A
-// signal whose every step is without data is still returned.
-std::vector<Series> SignalsOf(const SubjectHistory& history, const Timeline& timeline);
+// signal whose every step is without data is still one.
+//
+// One after the other, so that whoever drops them holds a field's series at a time. A history that is moved
+// in gives its histograms to the series.
+void VisitSignals(SubjectHistory history, const Timeline& timeline,
+                  const std::function<void(Series&&)>& visit);
+// All of them.
+std::vector<Series> SignalsOf(SubjectHistory history, const Timeline& timeline);
 
 }  // namespace fieldmark::judge

@@ -101,6 +101,19 @@ TEST(Signals, TellZeroTrafficFromNoData) {
   EXPECT_TRUE(std::isnan(Named(signals, "POST /orders requests").values[2]));
 }
 
+TEST(Signals, OfFieldsThatComeAndGoKeepTheirSteps) {
+  Service service;
+  service.Take(0, R"({"b":1,"d":1})");
+  service.Take(1, R"({"a":1,"c":1})");
+  service.Take(2, R"({"a":1,"b":1,"d":1})");
+  const std::vector<Series> signals = service.Signals(kRequest, 3);
+  EXPECT_THAT(Named(signals, "POST /orders request a missing").numerators, ElementsAre(1, 0, 0));
+  EXPECT_THAT(Named(signals, "POST /orders request b missing").numerators, ElementsAre(0, 1, 0));
+  EXPECT_THAT(Named(signals, "POST /orders request c missing").numerators, ElementsAre(1, 0, 1));
+  EXPECT_THAT(Named(signals, "POST /orders request d missing").numerators, ElementsAre(0, 1, 0));
+  EXPECT_THAT(Named(signals, "POST /orders request d value").weights, ElementsAre(1, 0, 1));
+}
+
 TEST(Signals, OfFieldsAreSharesOfDocuments) {
   Service service;
   service.Take(0, R"({"phone":null,"paid":true,"note":"x"})", 200, 5, 3);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "fieldmark/judge/signals.h"
+#include "server/watch/timelines.h"
 #include "server/watch/traffic.h"
 
 namespace fieldmark::watch {
@@ -160,12 +161,13 @@ Result<std::vector<judge::Series>> SignalsIn(store::Store& store, const std::str
       history.contents[index] = std::move(slice.summary);
     }
   }
-  history.same_source = history.contents;
+  for (bucket::SubjectSummary& contents : history.contents)
+    history.same_source.push_back(WithoutBody(contents));
   judge::Timeline timeline;
   timeline.start_unix_s = frame.from * 60;
   timeline.step_s = frame.width() * 60;
   timeline.steps = frame.points;
-  return judge::SignalsOf(history, timeline);
+  return judge::SignalsOf(std::move(history), timeline);
 }
 
 bool IsAsked(const judge::Series& series, const ChartQuery& query) {

@@ -92,6 +92,13 @@ Plan PlanOfThePast(const std::vector<Deployment>& all, const std::vector<store::
   return plan;
 }
 
+bucket::SubjectSummary WithoutBody(bucket::SubjectSummary& summary) {
+  std::optional<bucket::BodySummary> body = std::exchange(summary.body, std::nullopt);
+  bucket::SubjectSummary rest = summary;
+  summary.body = std::move(body);
+  return rest;
+}
+
 std::vector<bucket::Stream> TimelineReader::StreamsOf(Part part) const {
   if (part == Part::kAfter) return {plan_.after};
   std::vector<bucket::Stream> streams = plan_.before;
@@ -157,12 +164,7 @@ Status TimelineReader::Fill(Part part, judge::SubjectHistory& history) const {
     for (store::Slice& slice : *slices) {
       const size_t index = IndexOf(slice);
       if (index >= history.contents.size()) continue;
-      if (source == plan_.source) {
-        // All but the body: it is nearly all of a summary, and compared across sources.
-        std::optional<bucket::BodySummary> body = std::exchange(slice.summary.body, std::nullopt);
-        history.same_source[index] = slice.summary;
-        slice.summary.body = std::move(body);
-      }
+      if (source == plan_.source) history.same_source[index] = WithoutBody(slice.summary);
       history.contents[index].Absorb(std::move(slice.summary));
     }
   }

@@ -42,6 +42,10 @@ inline size_t FirstStepAfter(const Plan& plan) {
   return static_cast<size_t>((plan.after_from - plan.from) / store::MinutesOf(plan.step));
 }
 
+// A copy of all but the body, which is nearly all of a summary: what is compared within one source alone.
+// `summary` is as before when it returns.
+bucket::SubjectSummary WithoutBody(bucket::SubjectSummary& summary);
+
 class TimelineReader {
  public:
   // `store` must outlive it. Reads what all subjects have in common at once.
