@@ -1,8 +1,10 @@
 #include "cli/verdict.h"
 
 #include <boost/json.hpp>
+#include <chrono>
 #include <cstdio>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "cli/duration.h"
@@ -15,6 +17,9 @@ namespace fieldmark::cli {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::chrono::minutes kJudgingMax{2};
+constexpr std::chrono::seconds kPause{1};
 
 struct VerdictOptions : ServerOptions {
   std::string change;
@@ -74,6 +79,17 @@ void PrintVerdict(const json::object& verdict) {
   }
 }
 
+// The server says that it is judging rather than keep its threads waiting.
+Result<json::object> GetJudged(const ServerOptions& options, const std::string& target) {
+  const auto give_up = std::chrono::steady_clock::now() + kJudgingMax;
+  while (true) {
+    Result<json::object> verdict = GetJson(options, target);
+    const bool judging = verdict.ok() && TextAt(*verdict, "state") == "judging";
+    if (!judging || std::chrono::steady_clock::now() > give_up) return verdict;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 Result<int> Verdict(const VerdictOptions& options) {
   std::string query;
   if (!options.change.empty()) query += "?" + QueryPair("change", options.change);
@@ -88,7 +104,7 @@ Result<int> Verdict(const VerdictOptions& options) {
     PrintError(target.error().message);  // nobody has reported yet, which is an answer too
     return kNotEnough;
   }
-  const Result<json::object> verdict = GetJson(options, *target);
+  const Result<json::object> verdict = GetJudged(options, *target);
   if (!verdict.ok()) {
     if (verdict.error().code != ErrorCode::kNotFound) return verdict.error();
     const Result<json::array> left = ServicesLeft(options);  // or the version is what is not there

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <boost/url.hpp>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -30,6 +31,8 @@ namespace json = boost::json;
 constexpr std::string_view kClockHeader = "Fieldmark-Clock";
 constexpr size_t kHelloBytesMax = 4096;
 constexpr size_t kChangeBytesMax = 16u << 10;
+// Of whoever asks for a verdict and nothing else; shorter than any client waits for an answer.
+constexpr std::chrono::milliseconds kVerdictPatience{5000};
 // For so long after the last of it went: at the limit some goes every hour.
 constexpr int64_t kForgottenEarlyToldMs = 24LL * 3600 * 1000;
 
@@ -532,8 +535,11 @@ Response Api::ListFields(const Call& call) {
 Response Api::GetVerdict(const Call& call) {
   const Result<std::optional<int64_t>> look_s = call.Integer("look_s", watch::kLookMinS, watch::kLookMaxS);
   if (!look_s.ok()) return ProblemOf(look_s.error());
+  // One at a time is waited for at length: there are few threads for all who read.
+  const std::unique_lock waiting(verdict_mutex_, std::try_to_lock);
   const Result<watch::DeploymentVerdict> verdict =
-      verdicts_.Of(call.names[0], call.names[1], call.Parameter("change"), *look_s);
+      verdicts_.Of(call.names[0], call.names[1], call.Parameter("change"), *look_s,
+                   waiting ? kVerdictPatience : watch::kPagePatience);
   return verdict.ok() ? Repeating(call, VerdictJson(*verdict)) : ProblemOf(verdict.error());
 }
 

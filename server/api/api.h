@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -84,6 +85,7 @@ class Api : public Handler {
   const watch::Clock clock_;
   watch::Shortfalls shortfalls_;
   const ApiOptions options_;
+  std::mutex verdict_mutex_;  // of whoever waits for a verdict
   const UnixMs started_;
 };
 

@@ -41,7 +41,7 @@ struct Server {
   watch::Clock clock = [] { return kNow * kMsPerMinute; };
   ingest::Ingest ingest{store, clock};
   watch::Verdicts verdicts{store, clock, *watch::LooksOf({300})};
-  watch::Answers answers{store, verdicts, clock};
+  watch::Answers answers{store, verdicts, clock, std::nullopt};
   access::Gate gate{{}, clock};
   const watch::Watch watch{store, verdicts, clock};
   Api api{store, ingest, verdicts, answers, watch, gate, clock};

@@ -9,6 +9,7 @@
 #include <map>
 #include <sstream>
 
+#include "server/api/json_out.h"
 #include "server/store/memory_store.h"
 #include "server/store/temporary_folder.h"
 #include "server/watch/fabricated_service.h"
@@ -90,7 +91,7 @@ class ApiTest : public testing::Test {
   watch::Clock clock_ = [this] { return now_; };
   ingest::Ingest ingest_{store_, clock_};
   watch::Verdicts verdicts_{store_, clock_, *watch::LooksOf({300})};
-  watch::Answers answers_{store_, verdicts_, clock_};
+  watch::Answers answers_{store_, verdicts_, clock_, std::nullopt};
   access::Gate gate_{{}, clock_};
   watch::Watch watch_{store_, verdicts_, clock_};
   Api api_{store_, ingest_, verdicts_, answers_, watch_, gate_, clock_};
@@ -425,6 +426,14 @@ TEST_F(ApiTest, JudgesAChange) {
     ExpectShape(finding, "Finding");
     EXPECT_EQ(finding.at("since").as_array().size(), 2u);
   }
+}
+
+TEST_F(ApiTest, SaysOfAVerdictThatIsBeingMadeThatItIs) {
+  watch::DeploymentVerdict verdict;
+  verdict.judging = true;
+  const json::object shown = VerdictJson(verdict);
+  ExpectShape(shown, "Verdict");
+  EXPECT_EQ(shown.at("state").as_string(), "judging");
 }
 
 TEST_F(ApiTest, ChecksParameters) {

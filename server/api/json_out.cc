@@ -161,7 +161,7 @@ json::object VerdictJson(const watch::DeploymentVerdict& verdict) {
           {"look_s", verdict.look_s},
           {"looked_at", UtcTime(verdict.looked_at)},
           {"new_errors", NewErrorsJson(verdict.new_errors)},
-          {"state", judge::StateCode(judged.state)},
+          {"state", verdict.judging ? "judging" : judge::StateCode(judged.state)},
           {"title", judged.title},
           {"sentence", judged.sentence},
           {"next_look_at", TimeOrNull(verdict.next_look_at)},

@@ -184,6 +184,12 @@ Answer DeploymentAnswer(const std::optional<DeploymentVerdict>& verdict) {
   return answer;
 }
 
+Patience Left(std::optional<std::chrono::steady_clock::time_point> deadline) {
+  if (!deadline) return std::nullopt;
+  const auto left = *deadline - std::chrono::steady_clock::now();
+  return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(left));
+}
+
 int Badness(AnswerState state) {
   switch (state) {
     case AnswerState::kBad:
@@ -247,8 +253,13 @@ std::string ServiceStatus::sort_key() const {
   return std::to_string(Badness(AnswerState::kBad) - Badness(state())) + service + '\0' + environment;
 }
 
-Answers::Answers(store::Store& store, Verdicts& verdicts, Clock clock)
-    : store_(store), verdicts_(verdicts), clock_(std::move(clock)) {}
+Answers::Answers(store::Store& store, Verdicts& verdicts, Clock clock, Patience patience)
+    : store_(store), verdicts_(verdicts), clock_(std::move(clock)), patience_(patience) {}
+
+Answers::Deadline Answers::NewDeadline() const {
+  if (!patience_) return std::nullopt;
+  return std::chrono::steady_clock::now() + *patience_;
+}
 
 Result<Answers::Usual> Answers::UsualOf(const std::vector<store::StreamInfo>& streams, UnixMs now) {
   const std::pair key(streams.front().stream.environment, streams.front().stream.service);
@@ -308,7 +319,8 @@ Result<bucket::RunSummary> Answers::RunsOfADay(const std::vector<store::StreamIn
   return runs;
 }
 
-Result<Answers::Facts> Answers::ReadFacts(const std::vector<store::StreamInfo>& streams, UnixMs now) {
+Result<Answers::Facts> Answers::ReadFacts(const std::vector<store::StreamInfo>& streams, UnixMs now,
+                                          Deadline deadline) {
   Facts facts;
   facts.read_at = now;
   facts.to = MinuteOf(now) + 1;
@@ -324,7 +336,7 @@ Result<Answers::Facts> Answers::ReadFacts(const std::vector<store::StreamInfo>& 
   Result<bucket::RunSummary> runs = RunsOfADay(streams, facts.to);
   if (!runs.ok()) return runs.error();
   facts.runs = std::move(*runs);
-  Result<DeploymentVerdict> verdict = verdicts_.Of(streams);
+  Result<DeploymentVerdict> verdict = verdicts_.Of(streams, std::nullopt, std::nullopt, Left(deadline));
   if (!verdict.ok()) return verdict.error();
   facts.verdict = std::move(*verdict);
   Result<std::vector<store::Incident>> incidents =
@@ -346,18 +358,20 @@ std::shared_ptr<Answers::Kept> Answers::KeptFor(const bucket::Stream& stream) {
   return kept;
 }
 
-Result<Answers::Facts> Answers::FactsOf(const std::vector<store::StreamInfo>& streams, UnixMs now) {
+Result<Answers::Facts> Answers::FactsOf(const std::vector<store::StreamInfo>& streams, UnixMs now,
+                                        Deadline deadline) {
   const std::shared_ptr<Kept> kept = KeptFor(streams.front().stream);
   const std::lock_guard lock(kept->mutex);  // whoever asks the same meanwhile waits for this one answer
   const int64_t age_ms = now - kept->facts.read_at;
   const UnixMs received = NewestReceived(streams);
   const bool same = kept->received == received && kept->streams == streams.size() &&
-                    kept->facts.to == MinuteOf(now) + 1 && age_ms >= 0 && age_ms < kFactsKeptMs;
+                    kept->facts.to == MinuteOf(now) + 1 && age_ms >= 0 && age_ms < kFactsKeptMs &&
+                    !kept->facts.verdict.judging;
   const bool made = kept->streams > 0;
   if (made && (same || IsTooDearToMakeAgain(age_ms, kept->cost_ms))) return kept->facts;
 
   const auto started = std::chrono::steady_clock::now();
-  Result<Facts> facts = ReadFacts(streams, now);
+  Result<Facts> facts = ReadFacts(streams, now, deadline);
   if (!facts.ok()) return facts;
   kept->cost_ms = ElapsedMs(started);
   kept->received = received;
@@ -366,9 +380,9 @@ Result<Answers::Facts> Answers::FactsOf(const std::vector<store::StreamInfo>& st
   return facts;
 }
 
-Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& streams) {
+Result<ServiceStatus> Answers::Make(const std::vector<store::StreamInfo>& streams, Deadline deadline) {
   const UnixMs now = clock_();
-  Result<Facts> facts = FactsOf(streams, now);
+  Result<Facts> facts = FactsOf(streams, now, deadline);
   if (!facts.ok()) return facts.error();
   const store::StreamInfo& newest = NewestOf(streams);
   ServiceStatus status;
@@ -401,7 +415,7 @@ Result<ServiceStatus> Answers::Of(std::string_view service, std::string_view env
   if (!all.ok()) return all.error();
   const std::vector<store::StreamInfo> streams = StreamsOf(*all, service, environment);
   if (streams.empty()) return UnknownService(service, environment);
-  return Make(streams);
+  return Make(streams, NewDeadline());
 }
 
 Result<Answers::List> Answers::All() {
@@ -423,11 +437,12 @@ Result<std::vector<ServiceStatus>> Answers::MakeAll() {
   std::map<Name, std::vector<store::StreamInfo>> by_service;
   for (const store::StreamInfo& info : *all)
     by_service[{info.stream.environment, info.stream.service}].push_back(info);
+  const Deadline deadline = NewDeadline();
   std::vector<ServiceStatus> services;
   for (const auto& [name, heard] : by_service) {
     const std::vector<store::StreamInfo> streams = StreamsOf(heard, name.second, name.first);
     if (streams.empty()) continue;
-    Result<ServiceStatus> status = Make(streams);
+    Result<ServiceStatus> status = Make(streams, deadline);
     if (!status.ok()) return status.error();
     services.push_back(std::move(*status));
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,10 +49,13 @@ struct ServiceStatus {
   std::string sort_key() const;
 };
 
+// Of a page, for the verdicts that it shows: nobody notices it, and most verdicts are made in less.
+inline constexpr std::chrono::milliseconds kPagePatience{300};
+
 class Answers {
  public:
-  // Both must outlive it.
-  Answers(store::Store& store, Verdicts& verdicts, Clock clock);
+  // Both must outlive it. With `patience` all verdicts of an answer are waited for together.
+  Answers(store::Store& store, Verdicts& verdicts, Clock clock, Patience patience = kPagePatience);
 
   // What was read of a service is kept while its data stay the same, for ten seconds at most; answers that
   // cost much to make are kept so long that making them takes a tenth of one core.
@@ -88,9 +92,12 @@ class Answers {
     Facts facts;
   };
 
-  Result<ServiceStatus> Make(const std::vector<store::StreamInfo>& streams);
-  Result<Facts> FactsOf(const std::vector<store::StreamInfo>& streams, UnixMs now);
-  Result<Facts> ReadFacts(const std::vector<store::StreamInfo>& streams, UnixMs now);
+  // When waiting for verdicts is over.
+  using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+  Deadline NewDeadline() const;
+  Result<ServiceStatus> Make(const std::vector<store::StreamInfo>& streams, Deadline deadline);
+  Result<Facts> FactsOf(const std::vector<store::StreamInfo>& streams, UnixMs now, Deadline deadline);
+  Result<Facts> ReadFacts(const std::vector<store::StreamInfo>& streams, UnixMs now, Deadline deadline);
   std::shared_ptr<Kept> KeptFor(const bucket::Stream& stream);
   Result<std::vector<ServiceStatus>> MakeAll();
   Result<bucket::RunSummary> RunsOfADay(const std::vector<store::StreamInfo>& streams, Minute to);
@@ -101,6 +108,7 @@ class Answers {
   store::Store& store_;
   Verdicts& verdicts_;
   const Clock clock_;
+  const Patience patience_;
   std::mutex mutex_;  // of usual_ and kept_ alone
   std::map<Name, Usual> usual_;
   std::map<Name, std::shared_ptr<Kept>> kept_;

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/watch/counting_store.h"
 #include "server/watch/fabricated_service.h"
+#include "server/watch/held_store.h"
 
 namespace fieldmark::watch {
 namespace {
@@ -15,17 +15,18 @@ class AnswersTest : public testing::Test {
  protected:
   // Of one that has read nothing before: the clock of most tests stands still.
   ServiceStatus MustOf() {
-    Answers fresh(store_, verdicts_, [this] { return now_; });
+    Answers fresh(
+        store_, verdicts_, [this] { return now_; }, std::nullopt);
     Result<ServiceStatus> status = fresh.Of("orders", "production");
     EXPECT_TRUE(status.ok()) << status.error().message;
     return *status;
   }
 
-  CountingStore store_;
+  HeldStore store_;
   FabricatedService service_{store_};
   UnixMs now_ = kNoon * kMsPerMinute;
   Verdicts verdicts_{store_, [this] { return now_; }, *LooksOf({60})};
-  Answers answers_{store_, verdicts_, [this] { return now_; }};
+  Answers answers_{store_, verdicts_, [this] { return now_; }, std::nullopt};
 };
 
 TEST_F(AnswersTest, AreGoodForAServiceAsUsual) {
@@ -48,6 +49,27 @@ TEST_F(AnswersTest, AreAlwaysFourInOneOrder) {
   EXPECT_EQ(status.answers[1].question, "Is it slow?");
   EXPECT_EQ(status.answers[2].question, "Are jobs failing?");
   EXPECT_EQ(status.answers[3].question, "Did the last deployment change anything?");
+}
+
+TEST_F(AnswersTest, DoNotWaitForAVerdictAndAreNotGreenMeanwhile) {
+  service_.Run("a", kNoon - 600, kNoon - 5);
+  service_.Run("b", kNoon - 5, kNoon);
+  store_.Hold();
+  Answers impatient(
+      store_, verdicts_, [this] { return now_; }, std::chrono::milliseconds(0));
+  const Result<Answers::List> list = impatient.All();
+  ASSERT_TRUE(list.ok()) << list.error().message;
+  ASSERT_EQ((*list)->size(), 1u);
+  const ServiceStatus& status = (*list)->front();
+  EXPECT_EQ(status.answers[0].word, "Up");
+  EXPECT_EQ(status.answers[3].state, AnswerState::kNoData);
+  EXPECT_EQ(status.answers[3].word, "Judging");
+  EXPECT_TRUE(status.verdict->judging);
+  store_.LetGo();
+  ASSERT_TRUE(verdicts_.Of("orders", "production").ok());  // until it is there
+  now_ += 9'000;
+  EXPECT_EQ(impatient.Of("orders", "production")->answers[3].word, "No change seen")
+      << "what was not known is asked for again, though no data came";
 }
 
 TEST_F(AnswersTest, AreNeverGreenWithoutData) {

@@ -1,7 +1,8 @@
 #include "server/watch/verdicts.h"
 
+#include <malloc.h>
+
 #include <algorithm>
-#include <chrono>
 
 #include "server/watch/informed_judge.h"
 #include "server/watch/timelines.h"
@@ -16,6 +17,10 @@ constexpr int64_t kRejudgeMsMin = 2'000;
 // Judging again may take a tenth of one core at the most.
 constexpr int64_t kRejudgeCostFactor = 10;
 constexpr size_t kKeptMax = 256;
+constexpr int64_t kTrimmedAfterMs = 1'000;  // what takes less frees little that a heap would keep
+// So long, and twice as long as it need not be judged again, a verdict stands in for the one to the same look
+// that is being made of newer data.
+constexpr int64_t kStandInMs = 60'000;
 
 int64_t ElapsedMs(std::chrono::steady_clock::time_point since) {
   const auto passed = std::chrono::steady_clock::now() - since;
@@ -29,6 +34,16 @@ UnixMs BeganAt(const Deployment& deployment, const store::StreamInfo& info) {
   if (deployment.is_return) return minute + kMsPerMinute / 2;
   if (info.first_live_unix_ms == 0) return minute;
   return std::clamp(info.first_live_unix_ms, minute, minute + kMsPerMinute);
+}
+
+// Of a look that is due and has no verdict yet: no state of the judge, and nothing good.
+void SayThatItIsJudged(DeploymentVerdict& answer, UnixMs now) {
+  answer.judging = true;
+  answer.looked_at = now;
+  answer.verdict.state = judge::State::kNotEnough;
+  answer.verdict.title = "Judging";
+  answer.verdict.sentence = "the first " + Duration(answer.look_s) +
+                            " after the deployment are being judged; ask again in a moment";
 }
 
 }  // namespace
@@ -56,7 +71,19 @@ Result<std::vector<Look>> LooksOf(const std::vector<int64_t>& after_s) {
 }
 
 Verdicts::Verdicts(store::Store& store, Clock clock, std::vector<Look> looks, judge::Settings settings)
-    : store_(store), clock_(std::move(clock)), looks_(std::move(looks)), settings_(settings) {}
+    : store_(store),
+      clock_(std::move(clock)),
+      looks_(std::move(looks)),
+      settings_(settings),
+      worker_([this](const std::stop_token& stop) { Work(stop); }) {}
+
+Verdicts::~Verdicts() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  ended_.notify_all();
+}
 
 Result<std::vector<store::StreamInfo>> Verdicts::HeardOf(std::string_view service,
                                                          std::string_view environment) {
@@ -172,49 +199,113 @@ std::shared_ptr<Verdicts::Kept> Verdicts::KeptFor(const Question& question, int6
   const bucket::Stream& stream = question.streams.front().stream;
   std::string key = stream.environment + '\0' + stream.service + '\0' + question.deployment.to_version + '\0';
   key += std::to_string(question.deployment.at) + ' ' + std::to_string(look_s) + ' ' + std::to_string(spend);
-  const std::lock_guard lock(mutex_);
   if (kept_.size() >= kKeptMax && !kept_.contains(key)) kept_.clear();
   std::shared_ptr<Kept>& kept = kept_[key];
   if (kept == nullptr) kept = std::make_shared<Kept>();
   return kept;
 }
 
-Result<Verdicts::Judged> Verdicts::JudgeCached(const Question& question, const Look& look,
-                                               std::optional<UnixMs> next, UnixMs now) {
+Result<std::optional<Verdicts::Judged>> Verdicts::JudgeCached(const Question& question, const Look& look,
+                                                              std::optional<UnixMs> next, UnixMs now,
+                                                              Patience patience) {
   Plan plan =
       PlanOf(question.deployment, question.deployments, question.streams, question.began, look.after_s);
-  const std::shared_ptr<Kept> kept = KeptFor(question, look.after_s, look.spend);
-  const std::lock_guard lock(kept->mutex);  // whoever asks the same meanwhile waits for this one answer
   // What is heard after the window is over is not part of it.
   const UnixMs window_full = plan.to * kMsPerMinute + kArrivalMsMax;
   const UnixMs heard = std::min(question.heard_through, window_full);
-  const bool same = kept->heard_through == heard && kept->earlier_received == question.earlier_received;
-  const bool recent = now - kept->judged.at < std::max(kRejudgeMsMin, kRejudgeCostFactor * kept->cost_ms);
-  if (kept->filled && (same || (recent && now >= kept->judged.at))) return kept->judged;
 
-  const auto started = std::chrono::steady_clock::now();
-  Result<Judged> judged = JudgeNow(std::move(plan), question.deployment, look, next);
-  if (!judged.ok()) return judged.error();
-  kept->filled = true;
-  kept->heard_through = heard;
-  kept->earlier_received = question.earlier_received;
-  kept->cost_ms = ElapsedMs(started);
-  judged->at = now;
-  kept->judged = *judged;
-  return judged;
+  std::unique_lock lock(mutex_);
+  const std::shared_ptr<Kept> kept = KeptFor(question, look.after_s, look.spend);
+  const bool same = kept->heard_through == heard && kept->earlier_received == question.earlier_received;
+  const int64_t age_ms = now - kept->judged.at;
+  const int64_t pause_ms = std::max(kRejudgeMsMin, kRejudgeCostFactor * kept->cost_ms);
+  if (kept->filled && (same || (age_ms >= 0 && age_ms < pause_ms))) return std::optional(kept->judged);
+
+  if (!kept->in_work) {
+    kept->in_work = true;
+    tasks_.push_back(
+        {kept, std::move(plan), question.deployment, look, next, question.earlier_received, heard, now});
+    asked_.notify_one();
+  }
+  const uint64_t before = kept->ended;
+  const auto is_over = [&] { return kept->ended != before || ending_; };
+  if (patience) {
+    ended_.wait_for(lock, *patience, is_over);
+  } else {
+    ended_.wait(lock, is_over);
+  }
+  if (kept->ended != before) {
+    if (!kept->last_try.ok()) return kept->last_try.error();
+    return std::optional(kept->judged);
+  }
+  if (ending_) return Error{ErrorCode::kUnavailable, "judging a deployment: the server ends; ask again then"};
+  if (!kept->last_try.ok()) return kept->last_try.error();
+  if (kept->filled && age_ms >= 0 && age_ms < kStandInMs + 2 * pause_ms) return std::optional(kept->judged);
+  return std::optional<Judged>();
 }
 
-Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& deployment, const Look& look,
-                                            std::optional<UnixMs> next) const {
-  const Result<TimelineReader> reader = TimelineReader::Open(store_, std::move(to_read));
+std::unique_lock<std::mutex> Verdicts::TurnBetweenChanges() {
+  std::unique_lock lock(mutex_);
+  const auto is_free = [&] { return (tasks_.empty() && !judging_) || ending_; };
+  if (!is_free()) {
+    ::malloc_trim(0);  // what this thread freed and its heap kept
+    ended_.wait(lock, is_free);
+  }
+  lock.unlock();
+  return std::unique_lock(one_history_);
+}
+
+void Verdicts::Work(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (asked_.wait(lock, stop, [&] { return !tasks_.empty(); })) {
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    const std::shared_ptr<Kept> kept = task.kept;
+    const UnixMs earlier_received = task.earlier_received;
+    const UnixMs heard_through = task.heard_through;
+    judging_ = true;
+    lock.unlock();
+    std::unique_lock turn(one_history_);
+    const auto started = std::chrono::steady_clock::now();
+    Result<Judged> judged = JudgeSafely(std::move(task), stop);
+    const int64_t cost_ms = ElapsedMs(started);
+    if (cost_ms > kTrimmedAfterMs) ::malloc_trim(0);
+    turn.unlock();
+    lock.lock();
+    judging_ = false;
+    kept->in_work = false;
+    kept->last_try = judged.ok() ? Status() : Status(judged.error());
+    ++kept->ended;
+    if (judged.ok()) {
+      kept->filled = true;
+      kept->heard_through = heard_through;
+      kept->earlier_received = earlier_received;
+      kept->cost_ms = cost_ms;
+      kept->judged = std::move(*judged);
+    }
+    ended_.notify_all();
+  }
+}
+
+Result<Verdicts::Judged> Verdicts::JudgeSafely(Task task, const std::stop_token& stop) {
+  try {
+    return JudgeNow(std::move(task), stop);
+  } catch (const std::exception& failed) {
+    return Error{ErrorCode::kUnavailable,
+                 std::string("judging a deployment: ") + failed.what() + "; ask again in a moment"};
+  }
+}
+
+Result<Verdicts::Judged> Verdicts::JudgeNow(Task task, const std::stop_token& stop) {
+  const Result<TimelineReader> reader = TimelineReader::Open(store_, std::move(task.plan));
   if (!reader.ok()) return reader.error();
   const Plan& plan = reader->plan();
   judge::Change change;
   change.at_unix_s = plan.after_from * 60;
   change.look_s = (plan.to - plan.after_from) * 60;
-  change.spend = look.spend;
-  change.has_earlier_version = deployment.from_version.has_value() && !plan.before.empty();
-  if (next) change.next_look_unix_s = *next / 1000;
+  change.spend = task.look.spend;
+  change.has_earlier_version = task.deployment.from_version.has_value() && !plan.before.empty();
+  if (task.next) change.next_look_unix_s = *task.next / 1000;
 
   const Result<std::vector<store::Incident>> incidents =
       store_.Incidents(plan.after.environment, plan.after.service);
@@ -224,16 +315,20 @@ Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& depl
   SignalTraces traces;
   if (change.has_earlier_version) {
     for (const std::string& subject : reader->subjects()) {
-      const Result<judge::SubjectHistory> history = reader->Read(subject);
+      if (stop.stop_requested())
+        return Error{ErrorCode::kUnavailable, "judging a deployment: the server ends; ask again then"};
+      Result<judge::SubjectHistory> history = reader->Read(subject);
       if (!history.ok()) return history.error();
-      for (const judge::Series& series : judge::SignalsOf(*history, plan.timeline)) judge.Add(series);
       AddTraces(*history, plan, traces);
-      if (!reader->earlier_watched_longer()) continue;
-      for (NewError& error : NewErrorsOf(*history, plan)) new_errors.push_back(std::move(error));
+      if (reader->earlier_watched_longer()) {
+        for (NewError& error : NewErrorsOf(*history, plan)) new_errors.push_back(std::move(error));
+      }
+      judge::VisitSignals(std::move(*history), plan.timeline,
+                          [&](const judge::Series& series) { judge.Add(series); });
     }
   }
   SortAndCut(new_errors);
-  Judged judged{0, judge.Finish(), std::move(new_errors), {}};
+  Judged judged{task.asked_at, judge.Finish(), std::move(new_errors), {}};
   for (const judge::Finding& finding : judged.verdict.findings) {
     const auto found = traces.find(finding.signal);
     if (found != traces.end()) judged.traces.insert(*found);
@@ -242,16 +337,16 @@ Result<Verdicts::Judged> Verdicts::JudgeNow(Plan to_read, const Deployment& depl
 }
 
 Result<DeploymentVerdict> Verdicts::Of(std::string_view service, std::string_view environment,
-                                       std::optional<std::string_view> version,
-                                       std::optional<int64_t> look_s) {
+                                       std::optional<std::string_view> version, std::optional<int64_t> look_s,
+                                       Patience patience) {
   Result<std::vector<store::StreamInfo>> streams = HeardOf(service, environment);
   if (!streams.ok()) return streams.error();
-  return Of(std::move(*streams), version, look_s);
+  return Of(std::move(*streams), version, look_s, patience);
 }
 
 Result<DeploymentVerdict> Verdicts::Of(std::vector<store::StreamInfo> streams,
-                                       std::optional<std::string_view> version,
-                                       std::optional<int64_t> look_s) {
+                                       std::optional<std::string_view> version, std::optional<int64_t> look_s,
+                                       Patience patience) {
   const Result<Question> question = Ask(std::move(streams), version);
   if (!question.ok()) return question.error();
   const UnixMs now = clock_();
@@ -261,9 +356,14 @@ Result<DeploymentVerdict> Verdicts::Of(std::vector<store::StreamInfo> streams,
     if (question->deployment.from_version) {
       DeploymentVerdict early = TooEarly(*question, *look.next, now);
       // An error that no earlier version had needs no statistics.
-      Result<Judged> so_far = JudgeCached(*question, *look.next, early.next_look_at, now);
+      Result<std::optional<Judged>> so_far =
+          JudgeCached(*question, *look.next, early.next_look_at, now, patience);
       if (!so_far.ok()) return so_far.error();
-      early.new_errors = std::move(so_far->new_errors);
+      if (*so_far) {
+        early.new_errors = std::move((*so_far)->new_errors);
+      } else {
+        early.verdict.sentence += "; whether it has new errors is being looked at";
+      }
       return early;
     }
     look.due = look.next;
@@ -274,12 +374,17 @@ Result<DeploymentVerdict> Verdicts::Of(std::vector<store::StreamInfo> streams,
   answer.look_s = look.due->after_s;
   if (look.next && question->deployment.from_version)
     answer.next_look_at = question->began + look.next->after_s * 1000;
-  Result<Judged> judged = JudgeCached(*question, *look.due, answer.next_look_at, now);
+  Result<std::optional<Judged>> judged =
+      JudgeCached(*question, *look.due, answer.next_look_at, now, patience);
   if (!judged.ok()) return judged.error();
-  answer.looked_at = judged->at;
-  answer.verdict = std::move(judged->verdict);
-  answer.new_errors = std::move(judged->new_errors);
-  answer.traces = std::move(judged->traces);
+  if (!*judged) {
+    SayThatItIsJudged(answer, now);
+    return answer;
+  }
+  answer.looked_at = (*judged)->at;
+  answer.verdict = std::move((*judged)->verdict);
+  answer.new_errors = std::move((*judged)->new_errors);
+  answer.traces = std::move((*judged)->traces);
   Result<std::optional<MomentCount>> moments = MomentsOf(*question, answer.verdict, now);
   if (!moments.ok()) return moments.error();
   answer.moments = *moments;

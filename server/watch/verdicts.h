@@ -1,7 +1,11 @@
 // Verdicts: which look is due after a deployment, and what the judge said to it. Safe for use by several
-// threads at once.
+// threads at once. One thread of its own judges, one question after the other, so that many who ask neither
+// multiply the work nor the memory that a history takes; whoever asks waits as long as it likes.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "fieldmark/judge/judge.h"
@@ -43,6 +48,8 @@ struct DeploymentVerdict {
   Deployment deployment;
   std::optional<store::AnnouncedChange> announced;  // what was said of it
   int64_t look_s = 0;
+  // The look is being judged: `verdict` says no more than that, and new errors are not known.
+  bool judging = false;
   UnixMs looked_at = 0;
   std::optional<UnixMs> next_look_at;
   judge::Verdict verdict;
@@ -51,25 +58,37 @@ struct DeploymentVerdict {
   std::optional<MomentCount> moments;
 };
 
+// How long to wait for a verdict that is still to be made; none: until it is there.
+using Patience = std::optional<std::chrono::milliseconds>;
+
 class Verdicts {
  public:
   // `store` must outlive it. `looks` ascend.
   Verdicts(store::Store& store, Clock clock, std::vector<Look> looks = DefaultLooks(),
            judge::Settings settings = {});
+  // Whoever waits gets an error; what is being judged ends with the subject that it is at.
+  ~Verdicts();
 
   // Newest first. kNotFound when nothing was heard of the service there, and nothing was announced.
   Result<std::vector<Change>> ChangesOf(std::string_view service, std::string_view environment);
 
+  // Held by whoever looks between changes while it has a subject's history, which takes much memory: there is
+  // one at a time, and a verdict goes first.
+  std::unique_lock<std::mutex> TurnBetweenChanges();
+
   // What the newest deployment did, or the newest of `version`. With `look_s` one look that spends the whole
   // budget; else the latest of the schedule that is due. kNotFound when there is no such service or
-  // deployment.
+  // deployment. Once `patience` is over: what was last said to the same look, where that is recent, else that
+  // it is being judged.
   Result<DeploymentVerdict> Of(std::string_view service, std::string_view environment,
                                std::optional<std::string_view> version = std::nullopt,
-                               std::optional<int64_t> look_s = std::nullopt);
+                               std::optional<int64_t> look_s = std::nullopt,
+                               Patience patience = std::nullopt);
   // The same for a service whose streams are at hand: some, as StreamsOf gives them.
   Result<DeploymentVerdict> Of(std::vector<store::StreamInfo> streams,
                                std::optional<std::string_view> version = std::nullopt,
-                               std::optional<int64_t> look_s = std::nullopt);
+                               std::optional<int64_t> look_s = std::nullopt,
+                               Patience patience = std::nullopt);
 
  private:
   struct Question {
@@ -94,12 +113,24 @@ class Verdicts {
   };
   // One deployment's verdict at one look, kept while its data stay the same.
   struct Kept {
-    std::mutex mutex;
     bool filled = false;
     UnixMs earlier_received = 0;
     UnixMs heard_through = 0;
     int64_t cost_ms = 0;
     Judged judged;
+    bool in_work = false;  // waits to be judged, or is
+    uint64_t ended = 0;    // how often it was tried
+    Status last_try;
+  };
+  struct Task {
+    std::shared_ptr<Kept> kept;
+    Plan plan;
+    Deployment deployment;
+    Look look;
+    std::optional<UnixMs> next;
+    UnixMs earlier_received = 0;
+    UnixMs heard_through = 0;
+    UnixMs asked_at = 0;
   };
 
   Result<std::vector<store::StreamInfo>> HeardOf(std::string_view service, std::string_view environment);
@@ -110,18 +141,28 @@ class Verdicts {
   DeploymentVerdict TooEarly(const Question& question, const Look& first, UnixMs now) const;
   Result<std::optional<MomentCount>> MomentsOf(const Question& question, const judge::Verdict& verdict,
                                                UnixMs now) const;
+  // Under mutex_.
   std::shared_ptr<Kept> KeptFor(const Question& question, int64_t look_s, double spend);
-  Result<Judged> JudgeCached(const Question& question, const Look& look, std::optional<UnixMs> next,
-                             UnixMs now);
-  Result<Judged> JudgeNow(Plan to_read, const Deployment& deployment, const Look& look,
-                          std::optional<UnixMs> next) const;
+  // None when patience was over first.
+  Result<std::optional<Judged>> JudgeCached(const Question& question, const Look& look,
+                                            std::optional<UnixMs> next, UnixMs now, Patience patience);
+  void Work(const std::stop_token& stop);
+  Result<Judged> JudgeSafely(Task task, const std::stop_token& stop);
+  Result<Judged> JudgeNow(Task task, const std::stop_token& stop);
 
   store::Store& store_;
   const Clock clock_;
   const std::vector<Look> looks_;
   const judge::Settings settings_;
-  std::mutex mutex_;  // of kept_ alone
+  std::mutex one_history_;  // never waited for under mutex_
+  std::mutex mutex_;        // of what follows
   std::map<std::string, std::shared_ptr<Kept>> kept_;
+  std::deque<Task> tasks_;
+  bool judging_ = false;
+  bool ending_ = false;
+  std::condition_variable_any asked_;
+  std::condition_variable ended_;
+  std::jthread worker_;  // last: it uses the rest
 };
 
 }  // namespace fieldmark::watch

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "server/watch/counting_store.h"
 #include "server/watch/fabricated_service.h"
+#include "server/watch/held_store.h"
 
 namespace fieldmark::watch {
 namespace {
@@ -25,6 +25,9 @@ class VerdictsTest : public testing::Test {
     EXPECT_TRUE(verdict.ok()) << verdict.error().message;
     return *verdict;
   }
+  Result<DeploymentVerdict> AtOnce() {
+    return verdicts_.Of("orders", "production", std::nullopt, kLookS, std::chrono::milliseconds(0));
+  }
   bool Finds(const DeploymentVerdict& verdict, std::string_view field, std::string_view statistic) {
     const auto& findings = verdict.verdict.findings;
     return std::any_of(findings.begin(), findings.end(), [&](const judge::Finding& finding) {
@@ -33,7 +36,7 @@ class VerdictsTest : public testing::Test {
     });
   }
 
-  CountingStore store_;
+  HeldStore store_;
   FabricatedService service_{store_};
   UnixMs now_ = (kNoon + 6) * kMsPerMinute;
   Verdicts verdicts_{store_, [this] { return now_; }};
@@ -279,6 +282,68 @@ TEST_F(VerdictsTest, IsMadeOnceForAllWhoAskAtTheSameTime) {
   }
   for (std::thread& asker : askers) asker.join();
   EXPECT_EQ(store_.reads - reads_before, 2 * reads_for_one);
+}
+
+TEST_F(VerdictsTest, SayThatTheyAreBeingMadeToWhoeverDoesNotWait) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  store_.Hold();
+  const int reads_before = store_.reads;
+  for (int i = 0; i < 3; ++i) {
+    const Result<DeploymentVerdict> soon = AtOnce();
+    ASSERT_TRUE(soon.ok()) << soon.error().message;
+    EXPECT_TRUE(soon->judging);
+    EXPECT_EQ(soon->verdict.state, judge::State::kNotEnough);
+    EXPECT_EQ(soon->verdict.title, "Judging");
+    EXPECT_TRUE(soon->verdict.findings.empty());
+  }
+  store_.LetGo();
+  const DeploymentVerdict verdict = MustOf();
+  EXPECT_FALSE(verdict.judging);
+  EXPECT_EQ(verdict.verdict.state, judge::State::kChanged);
+  const int reads_for_one = store_.reads - reads_before;
+  MustOf(std::nullopt, 60);
+  EXPECT_EQ(store_.reads - reads_before, 2 * reads_for_one) << "once for all who asked";
+}
+
+TEST_F(VerdictsTest, StandInForTheirSuccessorsWhileTheyAreRecent) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  const UnixMs judged_at = MustOf().looked_at;
+  service_.Run("good", kNoon - 3, kNoon, {}, bucket::Source::kLive, /*received_later=*/30);
+  store_.Hold();
+  now_ += 60'000;
+  EXPECT_EQ(AtOnce()->looked_at, judged_at);
+  EXPECT_FALSE(AtOnce()->judging);
+  now_ += 3'600'000;
+  EXPECT_TRUE(AtOnce()->judging) << "an hour later it is an old one";
+  store_.LetGo();
+  EXPECT_GT(MustOf().looked_at, judged_at);
+}
+
+TEST_F(VerdictsTest, SayWhyTheyCannotBeMade) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  store_.LetGo(/*broken=*/true);
+  EXPECT_FALSE(verdicts_.Of("orders", "production", std::nullopt, kLookS).ok());
+  store_.Hold();
+  EXPECT_FALSE(AtOnce().ok()) << "nor does it look as if it were under way";
+  store_.LetGo();
+  EXPECT_EQ(MustOf().verdict.state, judge::State::kChanged);
+}
+
+TEST_F(VerdictsTest, EndWithTheSubjectThatIsBeingRead) {
+  service_.Run("good", kNoon - kHistory, kNoon);
+  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
+  store_.Hold();
+  std::thread later;
+  {
+    Verdicts verdicts(store_, [this] { return now_; });
+    EXPECT_TRUE(
+        verdicts.Of("orders", "production", std::nullopt, kLookS, std::chrono::milliseconds(0))->judging);
+    later = std::thread([this] { store_.LetGo(); });
+  }
+  later.join();
 }
 
 TEST_F(VerdictsTest, KnowsWhatItNeverHeardOf) {

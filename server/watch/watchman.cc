@@ -116,12 +116,13 @@ Status Watch::LookAt(const std::vector<store::StreamInfo>& streams, Minute to) {
       MomentsToAsk(timeline, to * kMsPerMinute, QuietTimes(*changes, *known), *asked, kMomentsALook), *known);
   WatchedMoment moment(timeline, to * 60, settings_, std::move(*known));
   for (const std::string& subject : reader->subjects()) {
-    const Result<judge::SubjectHistory> history = reader->Read(subject);
+    const std::unique_lock turn = verdicts_.TurnBetweenChanges();
+    Result<judge::SubjectHistory> history = reader->Read(subject);
     if (!history.ok()) return history.error();
-    for (const judge::Series& series : judge::SignalsOf(*history, timeline)) {
+    judge::VisitSignals(std::move(*history), timeline, [&](const judge::Series& series) {
       moment.Add(series);
       moments.Add(series);
-    }
+    });
   }
   for (store::Incident& incident : moment.Finish()) {
     incident.environment = stream.environment;

@@ -59,7 +59,7 @@ TEST_F(WatchTest, WhatBreaksWithoutADeploymentIsAnIncidentOfTheService) {
   EXPECT_GE(incident.since_last, (kNoon - 20) * kMsPerMinute);
   EXPECT_EQ(watch_.counts().open.at(name_), 1u);
 
-  Answers answers(store_, verdicts_, clock_);
+  Answers answers(store_, verdicts_, clock_, std::nullopt);
   const Result<ServiceStatus> status = answers.Of("orders", "production");
   ASSERT_TRUE(status.ok());
   ASSERT_EQ(status->incidents.size(), 1u);
@@ -77,7 +77,7 @@ TEST_F(WatchTest, WhatIsOverIsNoLongerBadAndGoesAfterADay) {
   }
   EXPECT_NE(Found()[0].over_at, 0);
   EXPECT_EQ(watch_.counts().open.at(name_), 0u);
-  Answers answers(store_, verdicts_, clock_);
+  Answers answers(store_, verdicts_, clock_, std::nullopt);
   EXPECT_EQ(answers.Of("orders", "production")->state(), AnswerState::kGood);
   EXPECT_EQ(answers.Of("orders", "production")->incidents.size(), 1u);
   now_ += 25 * 60 * kMsPerMinute;

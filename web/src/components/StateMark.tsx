@@ -31,6 +31,13 @@ const SHAPES: Record<Shape, JSX.Element> = {
   diamond: <path d="M12 0.8L23.2 12 12 23.2 0.8 12z" class="fill" />,
   hollow_diamond: <path d="M12 2.4L21.6 12 12 21.6 2.4 12z" class="line" />,
   hourglass: <path d="M5 2h14M5 22h14M6.5 2.5c0 6 3.5 6.5 3.5 9.5s-3.5 3.5-3.5 9.5M17.5 2.5c0 6-3.5 6.5-3.5 9.5s3.5 3.5 3.5 9.5" class="line" />,
+  dots: (
+    <>
+      <circle cx="4" cy="12" r="3" class="fill" />
+      <circle cx="12" cy="12" r="3" class="fill" />
+      <circle cx="20" cy="12" r="3" class="fill" />
+    </>
+  ),
   slash: (
     <>
       <circle cx="12" cy="12" r="10" class="line" />

@@ -64,7 +64,7 @@ function VerdictTimes({ verdict, now }: { verdict: Verdict; now: number }): JSX.
         {change.last_old_at !== null && <> · old version last seen {formatClock(change.last_old_at, now)}</>}
       </p>
       <p>
-        {isTooEarly(verdict) ? "not looked at yet" : `judged on its first ${formatDuration(look_s)}, at ${formatClock(looked_at, now)}`}
+        {verdict.state === "judging" ? "being judged" : isTooEarly(verdict) ? "not looked at yet" : `judged on its first ${formatDuration(look_s)}, at ${formatClock(looked_at, now)}`}
         {next_look_at === null ? " · last look" : ` · next look ${formatClock(next_look_at, now)}`}
       </p>
     </div>

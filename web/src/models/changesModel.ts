@@ -7,6 +7,7 @@ import { serverClock, staleness } from "./clock";
 import { type Poller, createPoller } from "./poller";
 
 const PERIOD_MS = 30_000;
+const ASK_AGAIN_MS = 1_000;
 
 export type VerdictState = { state: "asking" } | { state: "ready"; verdict: Verdict } | { state: "none"; reason: string };
 
@@ -35,6 +36,14 @@ export function createChangesModel(service: string, environment: string, api: Ap
   const keep = (version: string, found: VerdictState): void => {
     asked.value = new Map(asked.value).set(version, found);
   };
+  // The server waits for a verdict a while, then says that it is being made.
+  const judged = async (version: string): Promise<Verdict> => {
+    for (;;) {
+      const verdict = await api.verdict(service, environment, version, ended.signal);
+      if (verdict.state !== "judging" || ended.signal.aborted) return verdict;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+  };
   const verdicts = computed(() => {
     const newest = status.data.value?.verdict;
     const version = newest?.change.to_version;
@@ -54,7 +63,7 @@ export function createChangesModel(service: string, environment: string, api: Ap
     verdicts,
     judge(version) {
       keep(version, { state: "asking" });
-      api.verdict(service, environment, version, ended.signal).then(
+      judged(version).then(
         (verdict) => keep(version, { state: "ready", verdict }),
         (error: unknown) => keep(version, { state: "none", reason: error instanceof Error ? error.message : String(error) }),
       );

@@ -12,6 +12,7 @@ test("silence is never green", () => {
   expect(ANSWER_LOOKS.no_data.tone).toBe("quiet");
   expect(VERDICT_LOOKS.not_enough.tone).toBe("quiet");
   expect(VERDICT_LOOKS.cannot_compare.tone).toBe("quiet");
+  expect(VERDICT_LOOKS.judging.tone).toBe("quiet");
 });
 
 test("a state that this page does not know is not shown as good", () => {

@@ -2,7 +2,7 @@
 import type { AnswerState, Finding, StateCode } from "../api/types";
 
 export type Tone = "good" | "attention" | "bad" | "quiet";
-export type Shape = "check" | "triangle" | "cross" | "hollow" | "diamond" | "hollow_diamond" | "hourglass" | "slash";
+export type Shape = "check" | "triangle" | "cross" | "hollow" | "diamond" | "hollow_diamond" | "hourglass" | "slash" | "dots";
 
 export interface Look {
   shape: Shape;
@@ -22,6 +22,7 @@ export const VERDICT_LOOKS: Record<StateCode, Look> = {
   no_change: { shape: "check", tone: "good" },
   not_enough: { shape: "hourglass", tone: "quiet" },
   cannot_compare: { shape: "slash", tone: "quiet" },
+  judging: { shape: "dots", tone: "quiet" },
 };
 
 export const FINDING_WORDS: Record<Finding["state"], string> = { changed: "Changed", suspected: "Suspected" };

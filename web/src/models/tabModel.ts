@@ -61,6 +61,7 @@ const ICON_SHAPES: Record<Shape, (colour: string) => string> = {
   diamond: (c) => `<path d="M16 0L32 16L16 32L0 16z" fill="${c}"/>`,
   hollow_diamond: (c) => `<path d="M16 3L29 16L16 29L3 16z" fill="none" stroke="${c}" stroke-width="4"/>`,
   hourglass: (c) => `<path d="M7 3h18L16 16zM7 29h18L16 16z" fill="${c}"/>`,
+  dots: (c) => `<g fill="${c}"><circle cx="5" cy="16" r="4"/><circle cx="16" cy="16" r="4"/><circle cx="27" cy="16" r="4"/></g>`,
   slash: (c) => `<circle cx="16" cy="16" r="12" fill="none" stroke="${c}" stroke-width="4"/><path d="M8 24L24 8" stroke="${c}" stroke-width="4"/>`,
 };
 
