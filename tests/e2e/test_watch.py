@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import random
 import time
 from pathlib import Path
 
 import pytest
 from binary import port_of, run, serving
-from traffic import CAPTURED, SECONDS_MAX, now_ms, send
-
-from fieldmark import _core
+from traffic import SECONDS_MAX, history, now_ms, send
 
 QUARTER_MS = 900_000
-MINUTE_MS = 60_000
 HISTORY_MINUTES = 26 * 60
-
-
-def history(broken_since_ms: int) -> list[bytes]:
-    """Batches of a day and more up to now: sixty orders a minute, one in a hundred without phone, then four in ten."""
-    draw = random.Random(7)
-    outbox = _core.Outbox("orders", "production", "v1", os.urandom(16))
-    now = now_ms() // MINUTE_MS * MINUTE_MS
-    bodies = []
-    for start in range(0, HISTORY_MINUTES, 120):
-        recorder = _core.Recorder("00" * 16)
-        for minute in range(start, min(start + 120, HISTORY_MINUTES)):
-            at = now - (HISTORY_MINUTES - minute) * MINUTE_MS
-            recorder.watch(at, at + MINUTE_MS)
-            share = 0.4 if at >= broken_since_ms else 0.01
-            nulls = sum(draw.random() < share for _ in range(60))
-            for phone, times in ((b'"+49 30 901820"', 60 - nulls), (b"null", nulls)):
-                if times:
-                    body = b'{"customer": {"phone": %s}}' % phone
-                    what = (at + 1000, 2.0, 3.0, 4.0, False, "", CAPTURED, body)
-                    recorder.record("POST /orders", 201, *what, times=times)
-        outbox.collect(recorder)
-        frozen = outbox.freeze(now_ms())
-        assert frozen is not None
-        bodies.append(bytes(frozen[1]))
-        outbox.answer(200)
-    return bodies
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("watch") / "data"
     broken_since_ms = (now_ms() // QUARTER_MS - 1) * QUARTER_MS
     with serving(data, "--watch-alarms-a-week", "0") as (_, url):
-        for body in history(broken_since_ms):
+        for body in history("v1", range(HISTORY_MINUTES, 0, -1), lambda at: 0.4 if at >= broken_since_ms else 0.01):
             assert send(port_of(url), body) == 200
         time.sleep(6)  # longer than a server that watches takes to look
         assert json.loads(run("status", "--url", url, "--json").stdout)["incidents"] == []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import time
+from collections.abc import Callable
 
 from fieldmark import _core
 
 SECONDS_MAX = 60
+MINUTE_MS = 60_000
 CAPTURED = 1  # the state of a body that is there
 
 
@@ -31,6 +34,31 @@ def batch(service: str, environment: str, version: str, *, minutes_ago: int = 2,
     frozen = outbox.freeze(now_ms())
     assert frozen is not None
     return bytes(frozen[1])
+
+
+def history(version: str, minutes_ago: range, null_share: Callable[[int], float]) -> list[bytes]:
+    """Batches of two hours each: sixty orders a minute, of which a share has no phone number, by the time in ms."""
+    draw = random.Random(7)
+    outbox = _core.Outbox("orders", "production", version, os.urandom(16))
+    now = now_ms() // MINUTE_MS * MINUTE_MS
+    bodies = []
+    for start in range(0, len(minutes_ago), 120):
+        recorder = _core.Recorder("00" * 16)
+        for ago in minutes_ago[start : start + 120]:
+            at = now - ago * MINUTE_MS
+            recorder.watch(at, at + MINUTE_MS)
+            nulls = sum(draw.random() < null_share(at) for _ in range(60))
+            for phone, times in ((b'"+49 30 901820"', 60 - nulls), (b"null", nulls)):
+                if times:
+                    body = b'{"customer": {"phone": %s}}' % phone
+                    what = (at + 1000, 2.0, 3.0, 4.0, False, "", CAPTURED, body)
+                    recorder.record("POST /orders", 201, *what, times=times)
+        outbox.collect(recorder)
+        frozen = outbox.freeze(now_ms())
+        assert frozen is not None
+        bodies.append(bytes(frozen[1]))
+        outbox.answer(200)
+    return bodies
 
 
 def send(port: int, body: bytes, headers: dict[str, str] | None = None) -> int:
