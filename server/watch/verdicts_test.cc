@@ -332,20 +332,6 @@ TEST_F(VerdictsTest, SayWhyTheyCannotBeMade) {
   EXPECT_EQ(MustOf().verdict.state, judge::State::kChanged);
 }
 
-TEST_F(VerdictsTest, EndWithTheSubjectThatIsBeingRead) {
-  service_.Run("good", kNoon - kHistory, kNoon);
-  service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
-  store_.Hold();
-  std::thread later;
-  {
-    Verdicts verdicts(store_, [this] { return now_; });
-    EXPECT_TRUE(
-        verdicts.Of("orders", "production", std::nullopt, kLookS, std::chrono::milliseconds(0))->judging);
-    later = std::thread([this] { store_.LetGo(); });
-  }
-  later.join();
-}
-
 TEST_F(VerdictsTest, KnowsWhatItNeverHeardOf) {
   service_.Run("good", kNoon - 10, kNoon);
   EXPECT_EQ(verdicts_.Of("nobody", "production").error().code, ErrorCode::kNotFound);
