@@ -121,6 +121,7 @@ Status Serve(const ServeSettings& settings) {
   WaitForSignal(signals);
   spdlog::info("stopping: requests under way are answered first");
   (*server)->Stop();
+  verdicts.End();
   spdlog::info("stopped");
   return {};
 }

@@ -77,7 +77,10 @@ Verdicts::Verdicts(store::Store& store, Clock clock, std::vector<Look> looks, ju
       settings_(settings),
       worker_([this](const std::stop_token& stop) { Work(stop); }) {}
 
-Verdicts::~Verdicts() {
+Verdicts::~Verdicts() { End(); }
+
+void Verdicts::End() {
+  worker_.request_stop();
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;

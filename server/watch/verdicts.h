@@ -66,8 +66,9 @@ class Verdicts {
   // `store` must outlive it. `looks` ascend.
   Verdicts(store::Store& store, Clock clock, std::vector<Look> looks = DefaultLooks(),
            judge::Settings settings = {});
-  // Whoever waits gets an error; what is being judged ends with the subject that it is at.
   ~Verdicts();
+  // For ever: whoever waits gets an error; what is being judged ends with the subject that it is at.
+  void End();
 
   // Newest first. kNotFound when nothing was heard of the service there, and nothing was announced.
   Result<std::vector<Change>> ChangesOf(std::string_view service, std::string_view environment);

@@ -29,9 +29,9 @@ std::vector<Deployment> ObservedOf(const std::vector<Change>& changes) {
   return deployments;
 }
 
-Result<bool> LookSafely(Watch& watch) {
+Result<bool> LookSafely(Watch& watch, const std::stop_token& stop) {
   try {
-    return watch.LookAtNext();
+    return watch.LookAtNext(stop);
   } catch (const std::exception& failed) {
     return Error{ErrorCode::kUnavailable,
                  std::string("watching between changes: ") + failed.what() + "; the next look is tried"};
@@ -44,7 +44,8 @@ void Run(const std::stop_token& stop, Watch& watch, std::chrono::milliseconds pa
   std::condition_variable_any wake;
   while (!stop.stop_requested()) {
     const auto started = std::chrono::steady_clock::now();
-    const Result<bool> looked = LookSafely(watch);
+    const Result<bool> looked = LookSafely(watch, stop);
+    if (stop.stop_requested()) return;
     if (!looked.ok()) spdlog::error("{}", looked.error().message);
     const auto took = std::chrono::steady_clock::now() - started;
     const bool more = looked.ok() && *looked;
@@ -82,7 +83,7 @@ std::optional<Watch::Name> Watch::Next(const std::vector<store::StreamInfo>& all
   return next;
 }
 
-Result<bool> Watch::LookAtNext() {
+Result<bool> Watch::LookAtNext(const std::stop_token& stop) {
   if (settings_.alarms_a_week == 0) return false;
   const Result<std::vector<store::StreamInfo>> all = store_.Streams();
   if (!all.ok()) return all.error();
@@ -92,11 +93,11 @@ Result<bool> Watch::LookAtNext() {
   const std::optional<Name> next = Next(*all, to);
   if (!next) return false;
   const std::vector<store::StreamInfo> streams = StreamsOf(*all, next->first, next->second);
-  if (!streams.empty()) FM_RETURN_IF_ERROR(LookAt(streams, to));
+  if (!streams.empty()) FM_RETURN_IF_ERROR(LookAt(streams, to, stop));
   return true;
 }
 
-Status Watch::LookAt(const std::vector<store::StreamInfo>& streams, Minute to) {
+Status Watch::LookAt(const std::vector<store::StreamInfo>& streams, Minute to, const std::stop_token& stop) {
   const bucket::Stream& stream = streams.front().stream;
   const Result<std::vector<Change>> changes = verdicts_.ChangesOf(stream.service, stream.environment);
   if (!changes.ok()) return changes.error();
@@ -117,6 +118,8 @@ Status Watch::LookAt(const std::vector<store::StreamInfo>& streams, Minute to) {
   WatchedMoment moment(timeline, to * 60, settings_, std::move(*known));
   for (const std::string& subject : reader->subjects()) {
     const std::unique_lock turn = verdicts_.TurnBetweenChanges();
+    if (stop.stop_requested())
+      return Error{ErrorCode::kUnavailable, "watching between changes: the server ends; it looks again then"};
     Result<judge::SubjectHistory> history = reader->Read(subject);
     if (!history.ok()) return history.error();
     judge::VisitSignals(std::move(*history), timeline, [&](const judge::Series& series) {

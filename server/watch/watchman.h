@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -24,7 +25,8 @@ class Watch {
 
   // Looks at the last whole quarter of an hour of one service where that was not done yet; a quarter that was
   // missed is not made up for. False when no service is left. Costs as much as a look after a deployment.
-  Result<bool> LookAtNext();
+  // kUnavailable when it was stopped: after one subject at the most.
+  Result<bool> LookAtNext(const std::stop_token& stop = {});
 
   using Name = std::pair<std::string, std::string>;  // service, environment
   struct Counts {
@@ -36,7 +38,7 @@ class Watch {
  private:
   // The one that was looked at longest ago, of those that were not looked at up to `to`.
   std::optional<Name> Next(const std::vector<store::StreamInfo>& all, Minute to);
-  Status LookAt(const std::vector<store::StreamInfo>& streams, Minute to);
+  Status LookAt(const std::vector<store::StreamInfo>& streams, Minute to, const std::stop_token& stop);
 
   store::Store& store_;
   Verdicts& verdicts_;

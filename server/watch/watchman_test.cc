@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "server/watch/answers.h"
+#include "server/watch/counting_store.h"
 #include "server/watch/fabricated_service.h"
 
 namespace fieldmark::watch {
@@ -129,6 +130,34 @@ TEST_F(WatchTest, LooksAtEveryServiceThatIsNotSilentTheOneThatWaitedLongestFirst
   EXPECT_TRUE(watch_.counts().open.contains(name_));
   LookAtAll(watch_);
   EXPECT_FALSE(watch_.counts().open.contains({"gone", "production"}));
+}
+
+// Ends whoever looks, by its first read.
+class EndingStore : public CountingStore {
+ public:
+  Result<std::vector<store::Slice>> Read(const store::Query& query) override {
+    end.request_stop();
+    return CountingStore::Read(query);
+  }
+  std::stop_source end;
+};
+
+TEST(Watch, ALookThatIsStoppedEndsWithTheSubjectThatItIsAt) {
+  EndingStore store;
+  FabricatedService service(store);
+  service.Run("good", kNoon - 300, kNoon);
+  const Clock clock = [] { return (kNoon + 1) * kMsPerMinute; };
+  Verdicts verdicts(store, clock);
+  Watch watch(store, verdicts, clock);
+  const Result<bool> stopped = watch.LookAtNext(store.end.get_token());
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(watch.counts().looks, 0u);
+  const int reads_of_one = store.reads.exchange(0);
+
+  Watch again(store, verdicts, clock);
+  EXPECT_TRUE(*again.LookAtNext());
+  EXPECT_GT(store.reads, reads_of_one);
 }
 
 TEST_F(WatchTest, WithoutABudgetNothingIsLookedAt) {
