@@ -16,7 +16,8 @@ constexpr int64_t kArrivalMsMax = 15'000;
 constexpr int64_t kRejudgeMsMin = 2'000;
 // Judging again may take a tenth of one core at the most.
 constexpr int64_t kRejudgeCostFactor = 10;
-constexpr size_t kKeptMax = 256;
+constexpr size_t kKeptMax = 10'000;  // a few kilobytes each
+constexpr size_t kTasksMax = 256;
 constexpr int64_t kTrimmedAfterMs = 1'000;  // what takes less frees little that a heap would keep
 // So long, and twice as long as it need not be judged again, a verdict stands in for the one to the same look
 // that is being made of newer data.
@@ -202,7 +203,8 @@ std::shared_ptr<Verdicts::Kept> Verdicts::KeptFor(const Question& question, int6
   const bucket::Stream& stream = question.streams.front().stream;
   std::string key = stream.environment + '\0' + stream.service + '\0' + question.deployment.to_version + '\0';
   key += std::to_string(question.deployment.at) + ' ' + std::to_string(look_s) + ' ' + std::to_string(spend);
-  if (kept_.size() >= kKeptMax && !kept_.contains(key)) kept_.clear();
+  if (kept_.size() >= kKeptMax && !kept_.contains(key))
+    std::erase_if(kept_, [](const auto& entry) { return !entry.second->in_work; });
   std::shared_ptr<Kept>& kept = kept_[key];
   if (kept == nullptr) kept = std::make_shared<Kept>();
   return kept;
@@ -224,7 +226,9 @@ Result<std::optional<Verdicts::Judged>> Verdicts::JudgeCached(const Question& qu
   const int64_t pause_ms = std::max(kRejudgeMsMin, kRejudgeCostFactor * kept->cost_ms);
   if (kept->filled && (same || (age_ms >= 0 && age_ms < pause_ms))) return std::optional(kept->judged);
 
-  if (!kept->in_work) {
+  // Whoever finds no room is told that it is being judged, and gets its turn when he asks again.
+  const bool has_room = !patience || tasks_.size() < kTasksMax;
+  if (!kept->in_work && has_room) {
     kept->in_work = true;
     tasks_.push_back(
         {kept, std::move(plan), question.deployment, look, next, question.earlier_received, heard, now});

@@ -306,6 +306,45 @@ TEST_F(VerdictsTest, SayThatTheyAreBeingMadeToWhoeverDoesNotWait) {
   EXPECT_EQ(store_.reads - reads_before, 2 * reads_for_one) << "once for all who asked";
 }
 
+TEST_F(VerdictsTest, AreKeptForHundredsOfServices) {
+  constexpr int kServices = 300;
+  const auto of = [&](int which, Patience patience) {
+    return *verdicts_.Of("service-" + std::to_string(which), "production", std::nullopt, std::nullopt,
+                         patience);
+  };
+  for (int which = 0; which < kServices; ++which) {
+    FabricatedService one(store_, "service-" + std::to_string(which));
+    one.Run("good", kNoon - 2, kNoon, {.requests_a_minute = 2});
+    EXPECT_FALSE(of(which, std::nullopt).judging);
+  }
+  store_.Hold();
+  for (int which = 0; which < kServices; ++which)
+    EXPECT_FALSE(of(which, std::chrono::milliseconds(0)).judging) << which;
+  store_.LetGo();
+}
+
+TEST_F(VerdictsTest, OnlySoManyWaitToBeMade) {
+  constexpr int kRoom = 256;
+  service_.Run("good", kNoon - 4, kNoon, {.requests_a_minute = 2});
+  service_.Run("bad", kNoon, kNoon + 6, {.requests_a_minute = 2});
+  now_ += 3'600'000;
+  const int reads_before = store_.reads;
+  MustOf(std::nullopt, 30);
+  const int reads_for_one = store_.reads - reads_before;
+  ASSERT_GT(reads_for_one, 0);
+  store_.Hold();
+  for (int look_s = 31; look_s < 31 + 2 * kRoom; ++look_s) {
+    const Result<DeploymentVerdict> soon =
+        verdicts_.Of("orders", "production", std::nullopt, look_s, std::chrono::milliseconds(0));
+    ASSERT_TRUE(soon.ok());
+    EXPECT_TRUE(soon->judging);
+  }
+  store_.LetGo();
+  MustOf(std::nullopt, 31 + 2 * kRoom);  // behind those that wait
+  EXPECT_LE(store_.reads - reads_before, (kRoom + 3) * reads_for_one);
+  EXPECT_FALSE(MustOf(std::nullopt, 30 + 2 * kRoom).judging) << "there is room again";
+}
+
 TEST_F(VerdictsTest, StandInForTheirSuccessorsWhileTheyAreRecent) {
   service_.Run("good", kNoon - kHistory, kNoon);
   service_.Run("bad", kNoon, kNoon + 6, {.null_share = 0.38});
