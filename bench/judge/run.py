@@ -93,7 +93,7 @@ def measure_series(report: Report, judge: Judge, folder: Path, full: bool, seed:
 
 def measure_service(report: Report, judge: Judge, full: bool, seed: int) -> None:
     # Some seven no-op changes a service: more than a thousand of them in the full mode.
-    seeds, signals = (range(seed, seed + 150), 300) if full else (range(seed, seed + 2), 200)
+    seeds, signals = (range(seed, seed + 157), 300) if full else (range(seed, seed + 2), 200)
     for look in ["1h", "schedule"]:
         tallies: dict[str, Tally] = {}
 
