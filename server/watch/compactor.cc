@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <exception>
-#include <string>
 
 namespace fieldmark::watch {
 namespace {
 
 constexpr int kNicer = 10;  // a tenth of a core that is wanted by all
+
+// What came waits a minute by intention; after five no more is taken.
+constexpr int64_t kBehindMs = 120'000;
 
 // The allocator keeps what was freed, after a flood nine times what is in use: given back so often.
 constexpr std::chrono::minutes kBetweenTrims{1};
@@ -20,7 +22,10 @@ constexpr int64_t kBetweenTellingsMs = 3'600'000;
 }  // namespace
 
 Compactor::Compactor(store::Store& store, Clock clock, std::chrono::milliseconds pause)
-    : store_(store), clock_(std::move(clock)), pause_(pause), thread_([this] { Run(); }) {}
+    : store_(store), clock_(std::move(clock)), pause_(pause) {
+  patient_ = std::thread([this] { Run(Turn::kPatient); });
+  urgent_ = std::thread([this] { Run(Turn::kUrgent); });
+}
 
 Compactor::~Compactor() {
   {
@@ -28,7 +33,8 @@ Compactor::~Compactor() {
     closing_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  patient_.join();
+  urgent_.join();
 }
 
 bool Compactor::PauseOrClose(std::chrono::milliseconds pause) {
@@ -59,26 +65,46 @@ void Compactor::TellForgottenEarly() {
   forgotten_early_told_at_ = condition.forgotten_early_unix_ms;
 }
 
-void Compactor::Run() {
-  // Of this thread alone: what workers send comes first, as long as folding may be behind. Beyond, they are
-  // told to wait, and it has the core for itself.
-  static_cast<void>(::nice(kNicer));
-  std::string told;  // what kept the last round from its end
-  auto trimmed = std::chrono::steady_clock::now();
-  for (;;) {
-    // A failed round is tried again after the pause.
-    const Result<bool> more = CompactSafely();
-    const std::string found = more.ok() ? "" : more.error().message;
-    if (found != told && !found.empty()) spdlog::error("{}", found);
-    if (found.empty() && !told.empty()) spdlog::info("batches are folded again");
-    told = found;
-    TellForgottenEarly();
-    const bool at_once = more.ok() && *more;
-    if (const auto now = std::chrono::steady_clock::now(); !at_once && now - trimmed >= kBetweenTrims) {
-      ::malloc_trim(0);
-      trimmed = now;
-    }
-    if (PauseOrClose(at_once ? std::chrono::milliseconds(0) : pause_)) return;
+bool Compactor::WaitForTurn(Turn mine) {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [&] { return closing_ || turn_ == mine; });
+  return !closing_;
+}
+
+void Compactor::PassTurn() {
+  const UnixMs oldest = store_.condition().oldest_received_unix_ms;
+  const bool behind = oldest != 0 && clock_() - oldest > kBehindMs;
+  const Turn next = behind ? Turn::kUrgent : Turn::kPatient;
+  {
+    const std::lock_guard lock(mutex_);
+    if (turn_ == next) return;
+    turn_ = next;
+  }
+  wake_.notify_all();
+}
+
+std::chrono::milliseconds Compactor::Round() {
+  // A failed round is tried again after the pause.
+  const Result<bool> more = CompactSafely();
+  const std::string found = more.ok() ? "" : more.error().message;
+  if (found != told_ && !found.empty()) spdlog::error("{}", found);
+  if (found.empty() && !told_.empty()) spdlog::info("batches are folded again");
+  told_ = found;
+  TellForgottenEarly();
+  if (more.ok() && *more) return std::chrono::milliseconds(0);
+  if (const auto now = std::chrono::steady_clock::now(); now - trimmed_ >= kBetweenTrims) {
+    ::malloc_trim(0);
+    trimmed_ = now;
+  }
+  return pause_;
+}
+
+void Compactor::Run(Turn mine) {
+  // Of this thread alone: what workers send comes first.
+  if (mine == Turn::kPatient) static_cast<void>(::nice(kNicer));
+  while (WaitForTurn(mine)) {
+    if (PauseOrClose(Round())) return;
+    PassTurn();
   }
 }
 

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 #include <sstream>
+#include <vector>
 
 #include "server/store/memory_store.h"
 
@@ -95,6 +98,37 @@ TEST(CompactorTest, SaysOnceWhatKeepsItFromFolding) {
   EXPECT_EQ(times("a row is damaged"), 2u) << text;  // the disk was full between the two
   EXPECT_EQ(times("the disk is full"), 1u) << text;
   EXPECT_EQ(times("no disk"), 1u) << text;
+}
+
+// Is behind from the third round on, until the sixth, and knows how nice each was.
+class LateStore : public BusyStore {
+ public:
+  Result<bool> Compact(UnixMs now) override {
+    niceness.push_back(::getpriority(PRIO_PROCESS, 0));  // of the thread
+    return BusyStore::Compact(now);
+  }
+  store::Condition condition() override {
+    store::Condition found;
+    const bool behind = niceness.size() >= 3 && niceness.size() < 6;
+    found.oldest_received_unix_ms = behind ? 1 : 300'000;
+    return found;
+  }
+  std::vector<int> niceness;
+};
+
+TEST(CompactorTest, GivesWayToNobodyWhileItIsBehind) {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  if (own >= 19) GTEST_SKIP() << "nothing is nicer than these tests";
+  LateStore store;
+  {
+    const Compactor compactor(
+        store, [] { return UnixMs{300'000}; }, std::chrono::milliseconds(1));
+    store.WaitForRounds(8);
+  }
+  ASSERT_GE(store.niceness.size(), 8u);
+  const std::vector<int> first(store.niceness.begin(), store.niceness.begin() + 8);
+  const int nicer = std::min(own + 10, 19);
+  EXPECT_THAT(first, testing::ElementsAre(nicer, nicer, nicer, own, own, own, nicer, nicer));
 }
 
 TEST(CompactorTest, ClosesAtOnceDuringItsPause) {
