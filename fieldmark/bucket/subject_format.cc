@@ -30,11 +30,13 @@ enum Section : uint64_t {
 constexpr size_t kNodeBytes = 96;
 constexpr size_t kSketchFactor = 8;
 
-// A reader, what its caller may still allocate, and which fields it keeps; all when it does not say.
+// A reader, what its caller may still allocate, which fields it keeps, all when it does not say, and where it
+// wants them if not in the body.
 struct Source {
   ByteReader& in;
   size_t& memory_left;
   const FieldFilter& wants_field;
+  std::vector<profile::NamedField>* apart = nullptr;
 
   bool Charge(size_t bytes) {
     if (bytes > memory_left) {
@@ -206,6 +208,13 @@ size_t DecodeFields(Source source, Family family, uint8_t version, profile::Fiel
     if (source.wants_field && !source.wants_field(path)) {
       FieldSummary unwanted;
       if (DecodeWhole(bytes, family, version, unwanted)) continue;
+      in.Fail();
+      break;
+    }
+    if (source.apart != nullptr) {
+      profile::NamedField& named = source.apart->emplace_back();
+      named.path = path;
+      if (DecodeWhole(bytes, family, version, named.field)) continue;
       in.Fail();
       break;
     }
@@ -462,8 +471,10 @@ void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject) {
   if (in.ok()) subject.Absorb(std::move(decoded));
 }
 
-bool DecodeFamily(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left,
-                  const FieldFilter& wants_field) {
+namespace {
+
+bool DecodeSections(Source source, Family family, SubjectSummary& subject) {
+  ByteReader& in = source.in;
   const uint8_t version = in.U8();
   if (version < kSubjectVersionMin || version > kSubjectVersion) in.Fail();
   uint64_t above = 0;
@@ -474,11 +485,25 @@ bool DecodeFamily(ByteReader& in, Family family, SubjectSummary& subject, size_t
     if (section <= above) in.Fail();
     if (!in.ok()) break;
     above = section;
-    DecodeSection({section_in, memory_left, wants_field}, family, version, section, subject);
+    DecodeSection({section_in, source.memory_left, source.wants_field, source.apart}, family, version,
+                  section, subject);
     if (!section_in.ok()) in.Fail();
     any = any || std::find(kSections.begin(), kSections.end(), section) != kSections.end();
   }
   return any;
+}
+
+}  // namespace
+
+void DecodeSubject(ByteReader& in, Family family, SubjectSummary& subject,
+                   std::vector<profile::NamedField>& fields) {
+  size_t memory_left = SIZE_MAX;
+  DecodeSections({in, memory_left, {}, &fields}, family, subject);
+}
+
+bool DecodeFamily(ByteReader& in, Family family, SubjectSummary& subject, size_t& memory_left,
+                  const FieldFilter& wants_field) {
+  return DecodeSections({in, memory_left, wants_field}, family, subject);
 }
 
 }  // namespace fieldmark::bucket

@@ -19,6 +19,19 @@ std::string Encoded(const SubjectSummary& subject, profile::Family family) {
   return std::move(out).Take();
 }
 
+// What is read apart from a tree is what the tree holds.
+void CheckApart(std::string_view bytes, profile::Family family, const SubjectSummary& subject,
+                bool accepted) {
+  ByteReader in(bytes);
+  SubjectSummary rest;
+  std::vector<profile::NamedField> apart;
+  DecodeSubject(in, family, rest, apart);
+  Check(in.ok() == accepted);
+  if (!accepted) return;
+  for (profile::NamedField& named : apart) rest.body->fields.emplace(named.path, std::move(named.field));
+  Check(rest == subject);
+}
+
 void CheckRoundTrip(const SubjectSummary& subject, profile::Family family) {
   const std::string bytes = Encoded(subject, family);
   ByteReader in(bytes);
@@ -45,8 +58,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     SubjectSummary untouched;
     DecodeSubject(again, family, untouched);
     Check(again.ok() || untouched == SubjectSummary());
+    CheckApart({reinterpret_cast<const char*>(data + 1), size - 1}, family, untouched, again.ok());
     return 0;
   }
+  CheckApart({reinterpret_cast<const char*>(data + 1), size - 1}, family, subject, true);
   CheckRoundTrip(subject, family);
   SubjectSummary twice = subject;
   twice.Merge(subject);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fieldmark/base/hash.h"
 #include "fieldmark/base/time.h"
@@ -150,6 +151,10 @@ bool HasFamily(const BodySummary& body, profile::Family family);
 // Merges what `in` holds of `family`, up to its end, into `subject`; fails the reader on anything that
 // EncodeSubject cannot have written, and then leaves `subject` as it was.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject);
+// The same where many are read that nobody needs as trees: `subject`, which holds nothing yet, gets all but
+// the body's fields, which come to `fields`, ascending by path. Their paths are those of the bytes read.
+void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject,
+                   std::vector<profile::NamedField>& fields);
 // Says of a field's path whether its summary is kept.
 using FieldFilter = std::function<bool(std::string_view path)>;
 // For a `subject` that holds nothing of `family` yet, into which it reads without merging, within a budget:

@@ -104,6 +104,29 @@ TEST(Summary, DecodingMergesIntoWhatIsThere) {
   }
 }
 
+TEST(Summary, FieldsReadApartAreThoseOfTheTree) {
+  Random random(89);
+  for (int round = 0; round < 300; ++round) {
+    const SubjectSummary subject = RandomSubject(random);
+    for (const Family family : kAllFamilies) {
+      const std::string bytes = BytesOf(subject, family);
+      SubjectSummary whole, rest;
+      ASSERT_TRUE(Decodes(bytes, family, whole));
+      std::vector<profile::NamedField> apart;
+      ByteReader in(bytes);
+      DecodeSubject(in, family, rest, apart);
+      ASSERT_TRUE(in.ok() && in.done());
+      if (rest.body) {
+        EXPECT_TRUE(rest.body->fields.empty());
+        for (profile::NamedField& named : apart)
+          rest.body->fields.emplace(named.path, std::move(named.field));
+        EXPECT_EQ(rest.body->fields.size(), apart.size());
+      }
+      EXPECT_EQ(rest, whole);
+    }
+  }
+}
+
 TEST(Summary, FamiliesReadOneAfterTheOtherGiveTheSubjectBack) {
   Random random(91);
   for (int round = 0; round < 300; ++round) {

@@ -60,14 +60,13 @@ struct Sides {
   Histogram after;
 };
 
-// By halves: adding thousands of small histograms to one large one would walk the large one thousands of
-// times.
 Histogram Merged(const Series& series, const Windows& windows, size_t from, size_t to) {
-  if (to <= from) return {};
-  if (to - from == 1) return windows.clean(from) ? series.distributions[from] : Histogram{};
-  const size_t middle = from + (to - from) / 2;
-  Histogram merged = Merged(series, windows, from, middle);
-  merged.Merge(Merged(series, windows, middle, to));
+  std::vector<const Histogram*> clean;
+  for (size_t step = from; step < to; ++step) {
+    if (windows.clean(step)) clean.push_back(&series.distributions[step]);
+  }
+  Histogram merged;
+  merged.MergeAll(clean);
   return merged;
 }
 
@@ -106,19 +105,24 @@ double EventsBeyond(const Threshold& threshold, const Histogram& histogram, int 
     return threshold.above ? place > threshold.place : place < threshold.place;
   };
   double events = 0;
+  uint64_t whole = 0;  // of documents with one value each, which most have: exact, and summed in less time
   const auto add = [&](std::span<const sketch::HistogramBucket> side, int sign) {
     const bool at_end = threshold.above == (sign > 0);
     const auto cut = std::partition_point(side.begin(), side.end(), [&](const auto& bucket) {
       return beyond(sign * Place(bucket.index, shift)) != at_end;
     });
+    const auto begin = at_end ? cut : side.begin();
     const auto end = at_end ? side.end() : cut;
-    for (auto bucket = at_end ? cut : side.begin(); bucket != end; ++bucket)
-      events += each * static_cast<double>(bucket->count);
+    if (each == 1) {
+      for (auto bucket = begin; bucket != end; ++bucket) whole += bucket->count;
+    } else {
+      for (auto bucket = begin; bucket != end; ++bucket) events += each * static_cast<double>(bucket->count);
+    }
   };
   add(histogram.negative(), -1);
   if (beyond(kZero)) events += each * static_cast<double>(histogram.zero_count());
   add(histogram.positive(), 1);
-  return events;
+  return events + static_cast<double>(whole);
 }
 
 // One for each threshold. A step's histogram is looked at once for all of them: it is far away in memory.

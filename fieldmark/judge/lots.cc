@@ -271,10 +271,12 @@ Evidence EvidenceOf(const Series& series, const Sides& sides, const Settings& se
 
 std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::BodySummary& after,
                                const Settings& settings) {
-  SubjectHistory history;
-  history.contents.resize(2);
-  history.contents[kBefore].body = before;
-  history.contents[kAfter].body = after;
+  SubjectHistory history("", 2);
+  for (const auto& [side, body] : {std::pair(kBefore, &before), std::pair(kAfter, &after)}) {
+    bucket::SubjectSummary summary;
+    summary.body = *body;
+    history.Absorb(side, std::move(summary));
+  }
   Timeline timeline;
   timeline.steps = 2;
   const Sides sides{before.fields, after.fields};

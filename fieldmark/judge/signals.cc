@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "fieldmark/judge/event_signals.h"
@@ -22,7 +23,6 @@ namespace {
 using bucket::BodySummary;
 using bucket::RequestSummary;
 using profile::FieldCounts;
-using profile::FieldSummary;
 
 constexpr double kNoData = std::numeric_limits<double>::quiet_NaN();
 constexpr double kFoldedMax = 0.01;  // of an object's keys without a name, beyond which absence is not known
@@ -39,6 +39,10 @@ Series Named(const std::string& subject, const std::string& field, std::string s
   series.polarity = polarity;
   series.unit = std::move(unit);
   return series;
+}
+
+void Reserve(size_t steps, Series& rate) {
+  for (auto* vector : {&rate.numerators, &rate.weights, &rate.values}) vector->reserve(steps);
 }
 
 void AddRate(Series& series, double numerator, double weight) {
@@ -115,18 +119,14 @@ void RequestSignals(const SubjectHistory& history, const Timeline& timeline, std
 
 // ---- bodies
 
-// One field, a pointer a step: null where no document of that step had it.
-using Column = std::vector<FieldSummary*>;
-
-// A field and the object that holds it. Its counts are read once for each signal: here they lie together,
-// with zeros where no document had it.
+// A field and the object that holds it, null where nothing does.
 struct FieldHistory {
   const std::string& subject;
-  const std::string& path;
-  const Column& steps;
-  const std::vector<FieldCounts>& counts;
-  const Column& parents;
+  profile::FieldColumn& column;
+  const profile::FieldColumn* parent;
   const std::vector<uint64_t>& key_ids;  // of its hashes, a step
+
+  const std::string& path() const { return column.path; }
 };
 
 // Documents a value: below one for what stands in arrays.
@@ -139,47 +139,60 @@ double NotNull(const FieldCounts& counts) {
   return static_cast<double>(counts.seen - std::min(counts.seen, counts.nulls));
 }
 
-using CountOf = std::function<double(const FieldCounts&)>;
+// So many of so many of a field's values.
+struct Share {
+  std::string statistic;
+  double (*numerator)(const FieldCounts&);
+  double (*weight)(const FieldCounts&);
+  Polarity polarity = Polarity::kNeutral;
+  std::optional<size_t> format = {};  // counted in place of the numerator
+};
 
-// Numerator of weight, both in documents.
-Series FieldRate(const FieldHistory& field, std::string statistic, Polarity polarity,
-                 const CountOf& numerator, const CountOf& weight) {
-  Series series = Named(field.subject, field.path, std::move(statistic), Kind::kRate, polarity);
-  for (const FieldCounts& counts : field.counts) {
-    const double each = DocumentsEach(counts);
-    AddRate(series, each * numerator(counts), each * weight(counts));
+// All of them in one pass: a field's counts of many steps are more than a cache holds. In documents.
+void AddShares(const FieldHistory& field, const std::vector<Share>& shares, std::vector<Series>& signals) {
+  const size_t first = signals.size();
+  for (const Share& share : shares) {
+    signals.push_back(Named(field.subject, field.path(), share.statistic, Kind::kRate, share.polarity));
+    Reserve(field.column.counts.size(), signals.back());
   }
-  return series;
+  for (const FieldCounts& counts : field.column.counts) {
+    const double each = DocumentsEach(counts);
+    for (size_t i = 0; i < shares.size(); ++i) {
+      const double numerator = shares[i].format ? static_cast<double>(counts.formats[*shares[i].format])
+                                                : shares[i].numerator(counts);
+      AddRate(signals[first + i], each * numerator, each * shares[i].weight(counts));
+    }
+  }
 }
 
 // Of the objects that could have held it. Where keys without a name were folded, absence is not known.
 Series Missing(const FieldHistory& field) {
-  Series series = Named(field.subject, field.path, "missing", Kind::kRate);
-  for (size_t step = 0; step < field.steps.size(); ++step) {
-    const FieldSummary* parent = field.parents[step];
-    if (parent == nullptr || static_cast<double>(parent->counts.folded) >
-                                 kFoldedMax * static_cast<double>(parent->counts.objects)) {
+  Series series = Named(field.subject, field.path(), "missing", Kind::kRate);
+  Reserve(field.column.counts.size(), series);
+  for (size_t step = 0; step < field.column.counts.size(); ++step) {
+    const FieldCounts parent = field.parent == nullptr ? FieldCounts{} : field.parent->counts[step];
+    const auto objects = static_cast<double>(parent.objects);
+    if (static_cast<double>(parent.folded) > kFoldedMax * objects) {
       AddRate(series, 0, 0);
       continue;
     }
-    const double each = DocumentsEach(parent->counts);
-    const auto objects = static_cast<double>(parent->counts.objects);
-    const auto seen = static_cast<double>(field.counts[step].seen);
+    const double each = DocumentsEach(parent);
+    const auto seen = static_cast<double>(field.column.counts[step].seen);
     AddRate(series, each * std::max(0.0, objects - seen), each * objects);
   }
   return series;
 }
 
 Series Distribution(const FieldHistory& field, std::string statistic, std::string unit,
-                    sketch::Histogram FieldSummary::*member) {
-  Series series = Named(field.subject, field.path, std::move(statistic), Kind::kDistribution,
+                    std::vector<sketch::Histogram>& histograms) {
+  Series series = Named(field.subject, field.path(), std::move(statistic), Kind::kDistribution,
                         Polarity::kNeutral, std::move(unit));
-  for (size_t step = 0; step < field.steps.size(); ++step) {
-    FieldSummary* summary = field.steps[step];
-    series.distributions.push_back(summary == nullptr ? sketch::Histogram{}
-                                                      : std::exchange(summary->*member, {}));
-    const auto values = static_cast<double>(series.distributions.back().count());
-    series.weights.push_back(values * DocumentsEach(field.counts[step]));
+  series.distributions = std::move(histograms);
+  series.distributions.resize(field.column.counts.size());
+  series.weights.reserve(field.column.counts.size());
+  for (size_t step = 0; step < field.column.counts.size(); ++step) {
+    const auto values = static_cast<double>(series.distributions[step].count());
+    series.weights.push_back(values * DocumentsEach(field.column.counts[step]));
   }
   return series;
 }
@@ -192,7 +205,7 @@ std::string HashName(uint64_t hash) {
 
 // The key of the newest step that has one. Hashes under another do not compare with it.
 uint64_t KeyOf(const FieldHistory& field) {
-  for (size_t step = field.steps.size(); step-- > 0;) {
+  for (size_t step = field.key_ids.size(); step-- > 0;) {
     if (field.key_ids[step] != 0) return field.key_ids[step];
   }
   return 0;
@@ -201,32 +214,37 @@ uint64_t KeyOf(const FieldHistory& field) {
 // By value while all of them have an exact count in the whole history, else by the cell that a value falls
 // into: the same way on both sides of the change.
 Series Mix(const FieldHistory& field) {
-  Series series = Named(field.subject, field.path, "mix", Kind::kMix);
+  Series series = Named(field.subject, field.path(), "mix", Kind::kMix);
+  const size_t steps = field.column.counts.size();
   const uint64_t key_id = KeyOf(field);
-  Column steps = field.steps;
-  FieldSummary all;
-  for (size_t step = 0; step < steps.size(); ++step) {
-    if (field.key_ids[step] != 0 && field.key_ids[step] != key_id) steps[step] = nullptr;
-    if (steps[step] == nullptr) continue;
-    all.categories.Merge(steps[step]->categories);
-    all.texts.Merge(steps[step]->texts);
+  const auto compares = [&](size_t step) {
+    return field.key_ids[step] == 0 || field.key_ids[step] == key_id;
+  };
+  sketch::Categories categories;
+  sketch::Texts texts;
+  for (size_t step = 0; step < steps; ++step) {
+    if (!compares(step)) continue;
+    categories.Merge(field.column.categories[step]);
+    if (!field.column.texts.empty()) texts.Merge(field.column.texts[step]);
   }
-  for (const FieldSummary* step : steps) {
-    std::map<std::string, double>& mix = series.mixes.emplace_back();
-    series.weights.push_back(0);
-    if (step == nullptr) continue;
-    series.weights.back() = static_cast<double>(step->categories.total()) * DocumentsEach(step->counts);
-    if (all.categories.overflowed()) {
-      const auto cells = step->categories.CellCounts();
+  series.mixes.resize(steps);
+  series.weights.resize(steps);
+  for (size_t step = 0; step < steps; ++step) {
+    if (!compares(step)) continue;
+    const sketch::Categories& of_step = field.column.categories[step];
+    std::map<std::string, double>& mix = series.mixes[step];
+    series.weights[step] = static_cast<double>(of_step.total()) * DocumentsEach(field.column.counts[step]);
+    if (categories.overflowed()) {
+      const auto cells = of_step.CellCounts();
       for (size_t cell = 0; cell < cells.size(); ++cell) {
         if (cells[cell] > 0) mix["cell " + std::to_string(cell)] = static_cast<double>(cells[cell]);
       }
     } else {
-      for (const auto& entry : step->categories.entries())
+      for (const auto& entry : of_step.entries())
         mix[HashName(entry.hash)] = static_cast<double>(entry.count);
     }
   }
-  for (const sketch::ValueText& value : all.texts.entries())
+  for (const sketch::ValueText& value : texts.entries())
     series.category_values[HashName(value.hash)] = value.text;
   return series;
 }
@@ -247,89 +265,56 @@ constexpr TypeCount kTypes[] = {
     {"type array", [](const FieldCounts& counts) { return static_cast<double>(counts.arrays); }},
 };
 
-// Of the strings, how many look like it; only what some string ever looked like.
-void FormatSignals(const FieldHistory& field, const FieldCounts& all, std::vector<Series>& signals) {
-  for (size_t i = 0; i < sketch::kFormats; ++i) {
-    if (all.formats[i] == 0) continue;
-    signals.push_back(FieldRate(
-        field, "format " + std::string(sketch::FormatName(static_cast<sketch::Format>(i))),
-        Polarity::kNeutral, [i](const FieldCounts& c) { return static_cast<double>(c.formats[i]); },
-        [](const FieldCounts& c) { return static_cast<double>(c.strings); }));
-  }
-}
-
-// Signals only of what some step has: a type never seen on either side says nothing.
-void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
-  FieldCounts all;
-  for (const FieldCounts& counts : field.counts) {
-    all.seen += counts.seen;
-    for (const auto member : {&FieldCounts::trues, &FieldCounts::falses, &FieldCounts::integers,
-                              &FieldCounts::floats, &FieldCounts::strings, &FieldCounts::objects,
-                              &FieldCounts::arrays, &FieldCounts::big_integers, &FieldCounts::non_finites}) {
-      all.*member += counts.*member;
-    }
-    for (size_t i = 0; i < sketch::kFormats; ++i) all.formats[i] += counts.formats[i];
-  }
-  if (all.seen == 0) return;
-
-  const bool is_member =
-      !field.path.empty() && !profile::IsItem(field.path) && !profile::IsResidual(field.path);
-  if (is_member) signals.push_back(Missing(field));
-  if (!field.path.empty()) {
-    signals.push_back(FieldRate(
-        field, "null", Polarity::kMoreIsWorse,
-        [](const FieldCounts& c) { return static_cast<double>(c.nulls); },
-        [](const FieldCounts& c) { return static_cast<double>(c.seen); }));
+// Of what some step has: a type never seen on either side says nothing.
+std::vector<Share> SharesOf(const std::string& path, const FieldCounts& all) {
+  std::vector<Share> shares;
+  const auto seen = [](const FieldCounts& counts) { return static_cast<double>(counts.seen); };
+  if (!path.empty()) {
+    const auto nulls = [](const FieldCounts& counts) { return static_cast<double>(counts.nulls); };
+    shares.push_back({"null", nulls, seen, Polarity::kMoreIsWorse});
   }
   for (const TypeCount& type : kTypes) {
-    if (type.count(all) > 0) {
-      signals.push_back(FieldRate(field, type.statistic, Polarity::kNeutral, type.count, NotNull));
-    }
+    if (type.count(all) > 0) shares.push_back({type.statistic, type.count, NotNull});
   }
-  FormatSignals(field, all, signals);
-  const auto booleans = [](const FieldCounts& c) { return static_cast<double>(c.trues + c.falses); };
-  if (booleans(all) > 0) {
-    signals.push_back(FieldRate(
-        field, "true", Polarity::kNeutral, [](const FieldCounts& c) { return static_cast<double>(c.trues); },
-        booleans));
+  const auto strings = [](const FieldCounts& counts) { return static_cast<double>(counts.strings); };
+  for (size_t i = 0; i < sketch::kFormats; ++i) {
+    if (all.formats[i] == 0) continue;
+    const std::string_view name = sketch::FormatName(static_cast<sketch::Format>(i));
+    shares.push_back({"format " + std::string(name), nullptr, strings, Polarity::kNeutral, i});
   }
+  const auto trues = [](const FieldCounts& counts) { return static_cast<double>(counts.trues); };
+  const auto booleans = [](const FieldCounts& counts) {
+    return static_cast<double>(counts.trues + counts.falses);
+  };
+  if (booleans(all) > 0) shares.push_back({"true", trues, booleans});
+  return shares;
+}
+
+void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
+  FieldCounts all;
+  for (const FieldCounts& counts : field.column.counts) all.Merge(counts);
+  if (all.seen == 0) return;
+
+  if (profile::IsMember(field.path())) signals.push_back(Missing(field));
+  AddShares(field, SharesOf(field.path(), all), signals);
   uint64_t ages = 0;
-  for (const FieldSummary* step : field.steps) ages += step == nullptr ? 0 : step->age_ms.count();
+  for (const sketch::Histogram& of_step : field.column.age_ms) ages += of_step.count();
   const uint64_t numbers = all.integers + all.floats;
   // Of a time only its age stays as it is while all is well.
   if (profile::AreMoments(ages, numbers + all.strings)) {
-    signals.push_back(Distribution(field, "freshness", "ms", &FieldSummary::age_ms));
+    signals.push_back(Distribution(field, "freshness", "ms", field.column.age_ms));
   } else if (numbers > 0) {
-    signals.push_back(Distribution(field, "value", "", &FieldSummary::numbers));
+    signals.push_back(Distribution(field, "value", "", field.column.numbers));
   }
-  if (all.strings > 0) signals.push_back(Distribution(field, "length", "bytes", &FieldSummary::string_bytes));
-  if (all.arrays > 0) signals.push_back(Distribution(field, "items", "", &FieldSummary::array_items));
-  const bool hashed = std::any_of(field.steps.begin(), field.steps.end(), [](const FieldSummary* step) {
-    return step != nullptr && !step->categories.empty();
-  });
+  if (all.strings > 0) signals.push_back(Distribution(field, "length", "bytes", field.column.string_bytes));
+  if (all.arrays > 0) signals.push_back(Distribution(field, "items", "", field.column.array_items));
+  const auto& categories = field.column.categories;
+  const bool hashed = std::any_of(categories.begin(), categories.end(),
+                                  [](const sketch::Categories& of_step) { return !of_step.empty(); });
   if (hashed) signals.push_back(Mix(field));
 }
 
-// Of every path that some step has. A step's paths come in the columns' order, so the two are walked
-// together: nothing is looked up.
-std::map<std::string, Column> ColumnsOf(const std::vector<BodySummary*>& bodies) {
-  std::map<std::string, Column> columns;
-  for (size_t step = 0; step < bodies.size(); ++step) {
-    if (bodies[step] == nullptr) continue;
-    auto column = columns.begin();
-    for (auto& [path, field] : bodies[step]->fields) {
-      int order = 1;
-      while (column != columns.end() && (order = column->first.compare(path)) < 0) ++column;
-      if (column == columns.end() || order != 0)
-        column = columns.emplace_hint(column, path, Column(bodies.size()));
-      column->second[step] = &field;
-      ++column;
-    }
-  }
-  return columns;
-}
-
-Series Malformed(const std::string& subject, const std::vector<BodySummary*>& bodies) {
+Series Malformed(const std::string& subject, const std::vector<const BodySummary*>& bodies) {
   Series malformed = Named(subject, "", "malformed", Kind::kRate, Polarity::kMoreIsWorse);
   for (const BodySummary* body : bodies) {
     double bad = 0, whole = 0;
@@ -346,7 +331,7 @@ Series Malformed(const std::string& subject, const std::vector<BodySummary*>& bo
 template <class HandOver>
 void BodySignals(SubjectHistory& history, const Timeline& timeline, std::vector<Series>& signals,
                  HandOver hand_over) {
-  std::vector<BodySummary*> bodies(timeline.steps);
+  std::vector<const BodySummary*> bodies(timeline.steps);
   std::vector<uint64_t> key_ids(timeline.steps);
   bool any = false;
   for (size_t step = 0; step < std::min(timeline.steps, history.contents.size()); ++step) {
@@ -356,21 +341,27 @@ void BodySignals(SubjectHistory& history, const Timeline& timeline, std::vector<
     key_ids[step] = bodies[step]->hash_key_id;
   }
   if (!any) return;
+  FM_DCHECK(history.fields.steps() == timeline.steps);
   signals.push_back(Malformed(history.subject, bodies));
-  const std::map<std::string, Column> columns = ColumnsOf(bodies);
-  const Column no_parent(timeline.steps);
-  std::vector<FieldCounts> counts(timeline.steps);
-  for (const auto& [path, steps] : columns) {
-    const auto parent = columns.find(profile::ParentPath(path));
-    const Column& parents = parent == columns.end() ? no_parent : parent->second;
-    for (size_t step = 0; step < timeline.steps; ++step)
-      counts[step] = steps[step] == nullptr ? FieldCounts{} : steps[step]->counts;
-    FieldSignals({history.subject, path, steps, counts, parents, key_ids}, signals);
+  for (profile::FieldColumn& column : history.fields.columns()) {
+    const profile::FieldColumn* parent = history.fields.Find(profile::ParentPath(column.path));
+    FieldSignals({history.subject, column, parent, key_ids}, signals);
     hand_over();
   }
 }
 
 }  // namespace
+
+void SubjectHistory::Absorb(size_t step, bucket::SubjectSummary summary,
+                            std::span<profile::NamedField> apart) {
+  profile::Fields inside;
+  if (summary.body) inside.swap(summary.body->fields);
+  for (auto& [path, field] : inside) fields.Absorb(step, path, std::move(field));
+  for (profile::NamedField& named : apart) fields.Absorb(step, named.path, std::move(named.field));
+  contents[step].Absorb(std::move(summary));
+  // Hashes under two keys do not compare.
+  if (contents[step].body && contents[step].body->hash_key_id == kMixedKeys) fields.DropHashed(step);
+}
 
 void VisitSignals(SubjectHistory history, const Timeline& timeline,
                   const std::function<void(Series&&)>& visit) {

@@ -3,20 +3,30 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fieldmark/bucket/summary.h"
 #include "fieldmark/judge/series.h"
+#include "fieldmark/profile/columns.h"
 
 namespace fieldmark::judge {
 
 // One subject over a timeline; every vector has one element a step. Steps up to the change hold the earlier
 // versions, steps from it on the new version alone.
 struct SubjectHistory {
+  explicit SubjectHistory(std::string name = "", size_t steps = 0)
+      : subject(std::move(name)), contents(steps), fields(steps), same_source(steps), watched_s(steps) {}
+  // Merges into the contents of a step; `apart` are fields that are not in the body.
+  void Absorb(size_t step, bucket::SubjectSummary summary, std::span<profile::NamedField> apart = {});
+
   std::string subject;
-  // Contents compare across sources: live and replayed summaries merged.
+  // Contents compare across sources: live and replayed summaries merged, the fields of bodies apart from
+  // them.
   std::vector<bucket::SubjectSummary> contents;
+  profile::FieldColumns fields;
   // Clocks, wire sizes and loads do not: only the source that the new version was seen on.
   std::vector<bucket::SubjectSummary> same_source;
   // Seconds that workers of that source were watching, all of them together; 0: no data, which is not zero

@@ -42,13 +42,11 @@ class Service {
 
   std::vector<Series> Signals(const std::string& subject, size_t steps, std::vector<double> watched_s = {}) {
     Drain();
-    SubjectHistory history;
-    history.subject = subject;
-    history.contents.resize(steps);
+    SubjectHistory history(subject, steps);
     for (const auto& [minute, bucket] : buckets_) {
       const auto found = bucket.find(subject);
       const auto step = static_cast<size_t>(minute - MinuteOf(kStart));
-      if (found != bucket.end() && step < steps) history.contents[step] = found->second;
+      if (found != bucket.end() && step < steps) history.Absorb(step, found->second);
     }
     history.same_source = history.contents;
     history.watched_s = watched_s.empty() ? std::vector<double>(steps, 60) : std::move(watched_s);

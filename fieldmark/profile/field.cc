@@ -84,13 +84,6 @@ void EncodeHistograms(const FieldSummary& field, int version, ByteWriter& out) {
   }
 }
 
-void MergeCounts(FieldCounts& into, const FieldCounts& from) {
-  for (const auto counter : kCounters) into.*counter = AddSaturating(into.*counter, from.*counter);
-  for (size_t i = 0; i < into.formats.size(); ++i) {
-    into.formats[i] = AddSaturating(into.formats[i], from.formats[i]);
-  }
-}
-
 template <class Sketch>
 void AbsorbSketch(Sketch& into, Sketch&& from) {
   if (from.empty()) return;
@@ -117,8 +110,13 @@ void DecodeHistograms(ByteReader& in, int version, FieldSummary& field) {
 
 }  // namespace
 
+void FieldCounts::Merge(const FieldCounts& other) {
+  for (const auto counter : kCounters) this->*counter = AddSaturating(this->*counter, other.*counter);
+  for (size_t i = 0; i < formats.size(); ++i) formats[i] = AddSaturating(formats[i], other.formats[i]);
+}
+
 void FieldSummary::Merge(const FieldSummary& other) {
-  MergeCounts(counts, other.counts);
+  counts.Merge(other.counts);
   for (const auto histogram : kHistograms) {
     if (!(other.*histogram).empty()) (this->*histogram).Merge(other.*histogram);
   }
@@ -127,7 +125,7 @@ void FieldSummary::Merge(const FieldSummary& other) {
 }
 
 void FieldSummary::Absorb(FieldSummary&& other) {
-  MergeCounts(counts, other.counts);
+  counts.Merge(other.counts);
   for (const auto histogram : kHistograms) AbsorbSketch(this->*histogram, std::move(other.*histogram));
   AbsorbSketch(categories, std::move(other.categories));
   AbsorbSketch(texts, std::move(other.texts));

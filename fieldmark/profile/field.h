@@ -38,6 +38,7 @@ struct FieldCounts {
       0;  // of numbers and strings: how many one of its sketches was not told of, for want of memory
   sketch::FormatCounts formats{};  // of the strings: how many looked like what
 
+  void Merge(const FieldCounts& other);
   bool operator==(const FieldCounts&) const = default;
 };
 
@@ -65,6 +66,12 @@ struct FieldSummary {
     return numbers.heap_bytes() + string_bytes.heap_bytes() + array_items.heap_bytes() + age_ms.heap_bytes() +
            categories.heap_bytes() + texts.heap_bytes();
   }
+};
+
+// A field on its way from one place to another; the path's text is somebody else's.
+struct NamedField {
+  std::string_view path;
+  FieldSummary field;
 };
 
 // Families are stored and retained apart.

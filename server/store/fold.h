@@ -11,9 +11,11 @@
 #include "server/store/chunk.h"
 #include "server/store/retention.h"
 #include "server/store/sqlite.h"
-#include "server/store/timelines.h"
+#include "server/store/store.h"
 
 namespace fieldmark::store {
+
+using Timeline = std::map<Minute, bucket::SubjectSummary>;
 
 struct PartRow {
   int64_t subject;

@@ -7,9 +7,9 @@
 #include "server/store/change_table.h"
 #include "server/store/forget.h"
 #include "server/store/incident_table.h"
+#include "server/store/pieces.h"
 #include "server/store/random_key.h"
 #include "server/store/retention.h"
-#include "server/store/timelines.h"
 
 namespace fieldmark::store {
 Result<Append> MemoryStore::AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) {
@@ -66,19 +66,18 @@ Result<std::vector<StreamInfo>> MemoryStore::Streams() {
   return streams;
 }
 
-Result<std::vector<Slice>> MemoryStore::Read(const Query& asked) {
+Status MemoryStore::Visit(const Query& asked, const PieceVisitor& visit) {
   const Result<Query> query = CheckQuery(asked);
   if (!query.ok()) return query.error();
   const std::lock_guard lock(mutex_);
-  Timelines timelines;
   for (const bucket::Stream& key : query->streams) {
     const auto stream = streams_.find(key);
     if (stream == streams_.end()) continue;
     for (const auto& [source, buckets] : stream->second.buckets) {
-      if (!query->source || *query->source == source) Collect(buckets, *query, timelines);
+      if (!query->source || *query->source == source) VisitBuckets(buckets, *query, visit);
     }
   }
-  return SlicesOf(std::move(timelines));
+  return {};
 }
 
 Result<std::vector<std::string>> MemoryStore::Subjects(const std::vector<bucket::Stream>& streams) {

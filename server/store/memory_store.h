@@ -21,7 +21,7 @@ class MemoryStore : public Store {
 
   Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) override;
   Result<std::vector<StreamInfo>> Streams() override;
-  Result<std::vector<Slice>> Read(const Query& query) override;
+  Status Visit(const Query& query, const PieceVisitor& visit) override;
   Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) override;
   Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
   Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,

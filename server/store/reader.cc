@@ -5,6 +5,7 @@
 
 #include "server/store/batch_rules.h"
 #include "server/store/part.h"
+#include "server/store/pieces.h"
 #include "server/store/steps.h"
 
 namespace fieldmark::store {
@@ -22,15 +23,6 @@ int64_t WantedFamilies(const Query& query) {
   int64_t bits = 0;
   for (const profile::Family family : query.families) bits |= int64_t{1} << static_cast<int>(family);
   return bits;
-}
-
-// Lets `decode` add a summary to what is there. False when it says that it is damaged.
-template <class Decode>
-bool AddAt(Minute at, Timeline& into, const Decode& decode) {
-  const auto [entry, is_new] = into.try_emplace(at);
-  const bool whole = decode(entry->second).ok();
-  if (!whole && is_new) into.erase(entry);
-  return whole;
 }
 
 StreamInfo InfoFrom(const Statement& row) {
@@ -101,22 +93,20 @@ Result<std::vector<std::string>> Reader::Subjects(const std::vector<bucket::Stre
   return std::vector<std::string>(names.begin(), names.end());
 }
 
-Result<std::vector<Slice>> Reader::Read(const Query& query) {
-  if (query.from >= query.to) return std::vector<Slice>();
+Status Reader::Visit(const Query& query, const PieceVisitor& visit) {
+  if (query.from >= query.to) return {};
   const Result<Transaction> snapshot = Transaction::Begin(*connection_, Transaction::Kind::kRead);
   if (!snapshot.ok()) return snapshot.error();
   const Result<std::vector<int64_t>> streams = StreamIds(query.streams);
   if (!streams.ok()) return streams.error();
-
-  Timelines timelines;
   for (const int64_t stream : *streams) {
-    FM_RETURN_IF_ERROR(AddSubjects(stream, query, timelines));
-    FM_RETURN_IF_ERROR(AddLog(stream, query, timelines));
+    FM_RETURN_IF_ERROR(VisitSubjects(stream, query, visit));
+    FM_RETURN_IF_ERROR(VisitLog(stream, query, visit));
   }
-  return SlicesOf(std::move(timelines));
+  return {};
 }
 
-Status Reader::AddSubjects(int64_t stream, const Query& query, Timelines& into) {
+Status Reader::VisitSubjects(int64_t stream, const Query& query, const PieceVisitor& visit) {
   Statement rows = connection_->Use("SELECT id, name FROM subject WHERE stream = ?", stream);
   while (true) {
     const Result<bool> row = rows.Next();
@@ -124,63 +114,68 @@ Status Reader::AddSubjects(int64_t stream, const Query& query, Timelines& into) 
     if (!*row) return {};
     const std::string name(rows.Bytes(1));
     if (!WantsSubject(query, name)) continue;
-    Timeline& timeline = into[name];
-    FM_RETURN_IF_ERROR(AddChunks(rows.Int(0), query, timeline));
-    FM_RETURN_IF_ERROR(AddParts(rows.Int(0), query, timeline));
+    const Subject subject{rows.Int(0), name};
+    FM_RETURN_IF_ERROR(VisitChunks(subject, query, visit));
+    FM_RETURN_IF_ERROR(VisitParts(subject, query, visit));
   }
 }
 
-Status Reader::AddChunks(int64_t subject, const Query& query, Timeline& into) {
+Status Reader::VisitChunks(const Subject& subject, const Query& query, const PieceVisitor& visit) {
   Statement rows = connection_->Use(
       "SELECT start_minute, family, bytes, id FROM chunk"
       " WHERE subject = ? AND step = ? AND start_minute BETWEEN ? AND ? AND source BETWEEN ? AND ?"
       " AND (1 << family) & ? ORDER BY start_minute",
-      subject, static_cast<int64_t>(query.step), ChunkStartOf(query.from, query.step), query.to - 1,
+      subject.id, static_cast<int64_t>(query.step), ChunkStartOf(query.from, query.step), query.to - 1,
       FirstSource(query), LastSource(query), WantedFamilies(query));
   while (true) {
     const Result<bool> row = rows.Next();
     if (!row.ok()) return row.error();
     if (!*row) return {};
     const auto family = static_cast<profile::Family>(rows.Int(1));
-    if (!AddChunk(rows.Int(0), family, rows.Bytes(2), query, into)) damaged_chunks_.push_back(rows.Int(3));
+    if (!VisitChunk(subject, rows.Int(0), family, rows.Bytes(2), query, visit))
+      damaged_chunks_.push_back(rows.Int(3));
   }
 }
 
-bool Reader::AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
-                      Timeline& into) {
+bool Reader::VisitChunk(const Subject& subject, Minute start, profile::Family family, std::string_view packed,
+                        const Query& query, const PieceVisitor& visit) {
   const Result<std::span<const ChunkEntry>> entries = codec_.Unpack(packed);
   if (!entries.ok()) return false;
   bool whole = true;
   for (const ChunkEntry& entry : *entries) {
     const Minute at = start + entry.index * MinutesOf(query.step);
     if (at < query.from || at >= query.to) continue;
-    const auto decode = [&](bucket::SubjectSummary& summary) {
-      ByteReader in(entry.bytes);
-      bucket::DecodeSubject(in, family, summary);
-      return in.Finish("a chunk's entry");
-    };
-    whole = AddAt(at, into, decode) && whole;
+    bucket::SubjectSummary summary;
+    fields_.clear();
+    ByteReader in(entry.bytes);
+    bucket::DecodeSubject(in, family, summary, fields_);
+    if (in.Finish("a chunk's entry").ok()) {
+      visit({subject.name, at, std::move(summary), fields_});
+    } else {
+      whole = false;
+    }
   }
   return whole;
 }
 
-Status Reader::AddParts(int64_t subject, const Query& query, Timeline& into) {
+Status Reader::VisitParts(const Subject& subject, const Query& query, const PieceVisitor& visit) {
   Statement rows = connection_->Use(
       "SELECT minute, source, family, bytes, checksum FROM part"
       " WHERE subject = ? AND minute BETWEEN ? AND ? AND source BETWEEN ? AND ? AND (1 << family) & ?",
-      subject, query.from, query.to - 1, FirstSource(query), LastSource(query), WantedFamilies(query));
+      subject.id, query.from, query.to - 1, FirstSource(query), LastSource(query), WantedFamilies(query));
   while (true) {
     const Result<bool> row = rows.Next();
     if (!row.ok()) return row.error();
     if (!*row) return {};
-    const PartKey key{subject, rows.Int(0), static_cast<bucket::Source>(rows.Int(1)),
+    const PartKey key{subject.id, rows.Int(0), static_cast<bucket::Source>(rows.Int(1)),
                       static_cast<profile::Family>(rows.Int(2))};
-    AddAt(StartOf(key.minute, query.step), into,
-          [&](bucket::SubjectSummary& summary) { return DecodePart(key, rows, 3, 4, summary); });
+    bucket::SubjectSummary summary;
+    if (DecodePart(key, rows, 3, 4, summary).ok())
+      VisitWhole(subject.name, StartOf(key.minute, query.step), std::move(summary), visit);
   }
 }
 
-Status Reader::AddLog(int64_t stream, const Query& query, Timelines& into) {
+Status Reader::VisitLog(int64_t stream, const Query& query, const PieceVisitor& visit) {
   const int64_t families = WantedFamilies(query);
   bucket::BatchFilter wanted;
   wanted.subject = [&](std::string_view subject) { return WantsSubject(query, subject); };
@@ -195,7 +190,7 @@ Status Reader::AddLog(int64_t stream, const Query& query, Timelines& into) {
     if (!*row) return {};
     const Result<bucket::Batch> batch = bucket::DecodeBatch(rows.Bytes(0), wanted);
     if (!batch.ok()) continue;
-    Collect(batch->buckets, query, into);
+    VisitBuckets(batch->buckets, query, visit);
   }
 }
 

@@ -11,7 +11,7 @@
 #include "server/store/incident_table.h"
 #include "server/store/moment_table.h"
 #include "server/store/sqlite.h"
-#include "server/store/timelines.h"
+#include "server/store/store.h"
 
 namespace fieldmark::store {
 
@@ -21,7 +21,7 @@ class Reader {
 
   Result<std::vector<StreamInfo>> Streams();
   // `query` as CheckQuery returns it. Rows that are damaged are left out.
-  Result<std::vector<Slice>> Read(const Query& query);
+  Status Visit(const Query& query, const PieceVisitor& visit);
   // Ids of the chunks that reads since the last call left out. Damaged parts and log rows need no note: the
   // next round of folding comes to them.
   std::vector<int64_t> TakeDamagedChunks() { return std::exchange(damaged_chunks_, {}); }
@@ -41,16 +41,21 @@ class Reader {
   explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   Result<std::vector<int64_t>> StreamIds(const std::vector<bucket::Stream>& streams);
-  Status AddSubjects(int64_t stream, const Query& query, Timelines& into);
-  Status AddChunks(int64_t subject, const Query& query, Timeline& into);
+  struct Subject {
+    int64_t id;
+    std::string_view name;
+  };
+  Status VisitSubjects(int64_t stream, const Query& query, const PieceVisitor& visit);
+  Status VisitChunks(const Subject& subject, const Query& query, const PieceVisitor& visit);
   // False when it is damaged.
-  bool AddChunk(Minute start, profile::Family family, std::string_view packed, const Query& query,
-                Timeline& into);
-  Status AddParts(int64_t subject, const Query& query, Timeline& into);
-  Status AddLog(int64_t stream, const Query& query, Timelines& into);
+  bool VisitChunk(const Subject& subject, Minute start, profile::Family family, std::string_view packed,
+                  const Query& query, const PieceVisitor& visit);
+  Status VisitParts(const Subject& subject, const Query& query, const PieceVisitor& visit);
+  Status VisitLog(int64_t stream, const Query& query, const PieceVisitor& visit);
 
   std::unique_ptr<Connection> connection_;
   ChunkCodec codec_;
+  std::vector<profile::NamedField> fields_;  // of the piece that is visited; kept for its memory
   std::vector<int64_t> damaged_chunks_;
 };
 

@@ -262,15 +262,15 @@ Result<std::vector<StreamInfo>> SqliteStore::Streams() {
   return streams;
 }
 
-Result<std::vector<Slice>> SqliteStore::Read(const Query& asked) {
+Status SqliteStore::Visit(const Query& asked, const PieceVisitor& visit) {
   const Result<Query> query = CheckQuery(asked);
   if (!query.ok()) return query.error();
   Result<BorrowedReader> reader = Borrow();
   if (!reader.ok()) return Doing("reading summaries", reader.error());
-  Result<std::vector<Slice>> slices = (*reader)->Read(*query);
-  if (!slices.ok()) return Doing("reading summaries", slices.error());
+  const Status visited = (*reader)->Visit(*query, visit);
+  if (!visited.ok()) return Doing("reading summaries", visited.error());
   Note((*reader)->TakeDamagedChunks());
-  return slices;
+  return {};
 }
 
 void SqliteStore::Note(const std::vector<int64_t>& damaged_chunks) {

@@ -49,7 +49,7 @@ class SqliteStore : public Store {
   Result<std::vector<StreamInfo>> Streams() override;
   // A step that its retention no longer covers gives nothing; coarser steps still do. Rows that are damaged
   // are left out and counted in condition().
-  Result<std::vector<Slice>> Read(const Query& query) override;
+  Status Visit(const Query& query, const PieceVisitor& visit) override;
   Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) override;
   Result<HashKey> KeyOf(std::string_view environment, std::string_view service) override;
   Result<std::vector<AnnouncedChange>> AnnouncedChanges(std::string_view environment,

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,17 @@ struct Slice {
   std::string subject;
   bucket::SubjectSummary summary;
 };
+
+// One of those that make up a slice: all of the same subject and start, in any order, merge into it. A body's
+// fields stand apart from it, ascending by path. Texts and fields are those of the one who visits: what is
+// kept of them is copied or moved. Whoever visits asks the store nothing meanwhile.
+struct Piece {
+  std::string_view subject;
+  Minute start = 0;
+  bucket::SubjectSummary summary;
+  std::span<profile::NamedField> fields;
+};
+using PieceVisitor = std::function<void(Piece&&)>;
 
 // A (environment, service, version) and when it was heard of: deployments are observed, not announced.
 struct StreamInfo {
@@ -78,8 +91,10 @@ class Store {
   virtual Result<Append> AppendBatch(const bucket::Batch& batch, std::string_view bytes, UnixMs received) = 0;
 
   virtual Result<std::vector<StreamInfo>> Streams() = 0;
-  // Sorted by (subject, start). Exact at any step: read = chunks ⊕ parts ⊕ log.
-  virtual Result<std::vector<Slice>> Read(const Query& query) = 0;
+  // Exact at any step: read = chunks ⊕ parts ⊕ log. One snapshot, for as long as the visit takes.
+  virtual Status Visit(const Query& query, const PieceVisitor& visit) = 0;
+  // The same as slices, sorted by (subject, start).
+  Result<std::vector<Slice>> Read(const Query& query);
   virtual Result<std::vector<std::string>> Subjects(const std::vector<bucket::Stream>& streams) = 0;
 
   // The key of (environment, service), made at the first call and kept.

@@ -138,10 +138,7 @@ double PointOf(const judge::Series& series, size_t index) {
 Result<std::vector<judge::Series>> SignalsIn(store::Store& store, const std::string& subject,
                                              const std::vector<store::StreamInfo>& streams,
                                              const Frame& frame, std::vector<profile::Family> families = {}) {
-  judge::SubjectHistory history;
-  history.subject = subject;
-  history.contents.resize(frame.points);
-  history.watched_s.resize(frame.points);
+  judge::SubjectHistory history(subject, frame.points);
   store::Query wanted;
   for (const store::StreamInfo& info : streams) wanted.streams.push_back(info.stream);
   wanted.subjects = {"", subject};
@@ -149,20 +146,15 @@ Result<std::vector<judge::Series>> SignalsIn(store::Store& store, const std::str
   wanted.to = frame.to();
   wanted.step = frame.step;
   wanted.families = std::move(families);
-  Result<std::vector<store::Slice>> slices = store.Read(wanted);
-  if (!slices.ok()) return slices.error();
-  for (store::Slice& slice : *slices) {
-    const size_t index = frame.IndexOf(slice.start);
-    if (index >= frame.points) continue;
-    if (slice.subject.empty()) {
-      if (slice.summary.watch)
-        history.watched_s[index] = static_cast<double>(slice.summary.watch->observed_ms) / 1000;
-    } else {
-      history.contents[index] = std::move(slice.summary);
-    }
-  }
-  for (bucket::SubjectSummary& contents : history.contents)
-    history.same_source.push_back(WithoutBody(contents));
+  const Status visited = store.Visit(wanted, [&](store::Piece&& piece) {
+    const size_t index = frame.IndexOf(piece.start);
+    if (index >= frame.points) return;
+    if (!piece.subject.empty()) return history.Absorb(index, std::move(piece.summary), piece.fields);
+    if (piece.summary.watch)
+      history.watched_s[index] += static_cast<double>(piece.summary.watch->observed_ms) / 1000;
+  });
+  if (!visited.ok()) return visited.error();
+  history.same_source = history.contents;
   judge::Timeline timeline;
   timeline.start_unix_s = frame.from * 60;
   timeline.step_s = frame.width() * 60;

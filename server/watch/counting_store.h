@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <vector>
 
 #include "server/store/memory_store.h"
 
@@ -10,9 +9,9 @@ namespace fieldmark::watch {
 
 class CountingStore : public store::MemoryStore {
  public:
-  Result<std::vector<store::Slice>> Read(const store::Query& query) override {
+  Status Visit(const store::Query& query, const store::PieceVisitor& visit) override {
     ++reads;
-    return MemoryStore::Read(query);
+    return MemoryStore::Visit(query, visit);
   }
   std::atomic<int> reads{0};
 };

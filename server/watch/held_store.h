@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include "server/watch/counting_store.h"
 
@@ -13,13 +12,13 @@ namespace fieldmark::watch {
 
 class HeldStore : public CountingStore {
  public:
-  Result<std::vector<store::Slice>> Read(const store::Query& query) override {
+  Status Visit(const store::Query& query, const store::PieceVisitor& visit) override {
     if (std::this_thread::get_id() != maker_) {
       std::unique_lock lock(mutex_);
       let_go_.wait(lock, [&] { return !held_; });
       if (broken_) return Error{ErrorCode::kUnavailable, "reading: the disk is gone"};
     }
-    return CountingStore::Read(query);
+    return CountingStore::Visit(query, visit);
   }
 
   void Hold() { Set(true, false); }

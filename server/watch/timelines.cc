@@ -92,13 +92,6 @@ Plan PlanOfThePast(const std::vector<Deployment>& all, const std::vector<store::
   return plan;
 }
 
-bucket::SubjectSummary WithoutBody(bucket::SubjectSummary& summary) {
-  std::optional<bucket::BodySummary> body = std::exchange(summary.body, std::nullopt);
-  bucket::SubjectSummary rest = summary;
-  summary.body = std::move(body);
-  return rest;
-}
-
 std::vector<bucket::Stream> TimelineReader::StreamsOf(Part part) const {
   if (part == Part::kAfter) return {plan_.after};
   std::vector<bucket::Stream> streams = plan_.before;
@@ -107,8 +100,9 @@ std::vector<bucket::Stream> TimelineReader::StreamsOf(Part part) const {
   return streams;
 }
 
-Result<std::vector<store::Slice>> TimelineReader::Slices(const std::string& subject, bucket::Source source,
-                                                         Part part) const {
+template <class Visit>
+Status TimelineReader::VisitPieces(const std::string& subject, bucket::Source source, Part part,
+                                   Visit visit) const {
   store::Query query;
   query.streams = StreamsOf(part);
   query.source = source;
@@ -116,12 +110,11 @@ Result<std::vector<store::Slice>> TimelineReader::Slices(const std::string& subj
   query.from = part == Part::kBefore ? plan_.from : plan_.after_from;
   query.to = part == Part::kBefore ? plan_.before_until : plan_.to;
   query.step = plan_.step;
-  if (query.streams.empty() || query.from >= query.to) return std::vector<store::Slice>{};
-  return store_->Read(query);
-}
-
-size_t TimelineReader::IndexOf(const store::Slice& slice) const {
-  return static_cast<size_t>((slice.start - plan_.from) / store::MinutesOf(plan_.step));
+  if (query.streams.empty() || query.from >= query.to) return {};
+  return store_->Visit(query, [&](store::Piece&& piece) {
+    const auto step = static_cast<size_t>((piece.start - plan_.from) / store::MinutesOf(plan_.step));
+    if (step < plan_.timeline.steps) visit(step, std::move(piece));
+  });
 }
 
 Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
@@ -139,19 +132,15 @@ Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
   reader.beside_watched_s_.resize(reader.plan_.timeline.steps);
   for (const Part part : {Part::kBefore, Part::kAfter, Part::kBeside}) {
     for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
-      const Result<std::vector<store::Slice>> slices = reader.Slices("", source, part);
-      if (!slices.ok()) return slices.error();
       std::vector<double>& watched_s = part == Part::kBeside ? reader.beside_watched_s_ : reader.watched_s_;
-      for (const store::Slice& slice : *slices) {
-        if (!slice.summary.watch) continue;
-        const uint64_t observed_ms = slice.summary.watch->observed_ms;
+      const auto add = [&](size_t step, const store::Piece& piece) {
+        if (!piece.summary.watch) return;
+        const uint64_t observed_ms = piece.summary.watch->observed_ms;
         if (part == Part::kBefore) reader.watched_before_ms_ += observed_ms;
         if (part == Part::kAfter) reader.watched_after_ms_ += observed_ms;
-        const size_t index = reader.IndexOf(slice);
-        if (source == reader.plan_.source && index < watched_s.size()) {
-          watched_s[index] += static_cast<double>(observed_ms) / 1000;
-        }
-      }
+        if (source == reader.plan_.source) watched_s[step] += static_cast<double>(observed_ms) / 1000;
+      };
+      FM_RETURN_IF_ERROR(reader.VisitPieces("", source, part, add));
     }
   }
   return reader;
@@ -159,30 +148,24 @@ Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
 
 Status TimelineReader::Fill(Part part, judge::SubjectHistory& history) const {
   for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
-    Result<std::vector<store::Slice>> slices = Slices(history.subject, source, part);
-    if (!slices.ok()) return slices.error();
-    for (store::Slice& slice : *slices) {
-      const size_t index = IndexOf(slice);
-      if (index >= history.contents.size()) continue;
-      if (source == plan_.source) history.same_source[index] = WithoutBody(slice.summary);
-      history.contents[index].Absorb(std::move(slice.summary));
-    }
+    const auto absorb = [&](size_t step, store::Piece&& piece) {
+      if (source == plan_.source) history.same_source[step].Merge(piece.summary);
+      history.Absorb(step, std::move(piece.summary), piece.fields);
+    };
+    FM_RETURN_IF_ERROR(VisitPieces(history.subject, source, part, absorb));
   }
   return {};
 }
 
 Result<judge::SubjectHistory> TimelineReader::Read(const std::string& subject) const {
-  judge::SubjectHistory history;
-  history.subject = subject;
-  history.contents.resize(plan_.timeline.steps);
-  history.same_source.resize(plan_.timeline.steps);
-  judge::SubjectHistory beside = history;
+  judge::SubjectHistory history(subject, plan_.timeline.steps);
   history.watched_s = watched_s_;
   FM_RETURN_IF_ERROR(Fill(Part::kBefore, history));
   FM_RETURN_IF_ERROR(Fill(Part::kAfter, history));
   const bool ran_on =
       std::any_of(beside_watched_s_.begin(), beside_watched_s_.end(), [](double s) { return s > 0; });
   if (!ran_on) return history;
+  judge::SubjectHistory beside(subject, plan_.timeline.steps);
   beside.watched_s = beside_watched_s_;
   FM_RETURN_IF_ERROR(Fill(Part::kBeside, beside));
   history.beside = std::make_shared<const judge::SubjectHistory>(std::move(beside));

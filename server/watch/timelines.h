@@ -42,10 +42,6 @@ inline size_t FirstStepAfter(const Plan& plan) {
   return static_cast<size_t>((plan.after_from - plan.from) / store::MinutesOf(plan.step));
 }
 
-// A copy of all but the body, which is nearly all of a summary: what is compared within one source alone.
-// `summary` is as before when it returns.
-bucket::SubjectSummary WithoutBody(bucket::SubjectSummary& summary);
-
 class TimelineReader {
  public:
   // `store` must outlive it. Reads what all subjects have in common at once.
@@ -63,10 +59,9 @@ class TimelineReader {
 
   enum class Part { kBefore, kAfter, kBeside };
   std::vector<bucket::Stream> StreamsOf(Part part) const;
-  Result<std::vector<store::Slice>> Slices(const std::string& subject, bucket::Source source,
-                                           Part part) const;
-  // The step that a slice belongs to; beyond the last one where there is none.
-  size_t IndexOf(const store::Slice& slice) const;
+  // Calls visit(step, piece).
+  template <class Visit>
+  Status VisitPieces(const std::string& subject, bucket::Source source, Part part, Visit visit) const;
   Status Fill(Part part, judge::SubjectHistory& history) const;
 
   store::Store* store_;

@@ -135,9 +135,9 @@ TEST_F(WatchTest, LooksAtEveryServiceThatIsNotSilentTheOneThatWaitedLongestFirst
 // Ends whoever looks, by its first read.
 class EndingStore : public CountingStore {
  public:
-  Result<std::vector<store::Slice>> Read(const store::Query& query) override {
+  Status Visit(const store::Query& query, const store::PieceVisitor& visit) override {
     end.request_stop();
-    return CountingStore::Read(query);
+    return CountingStore::Visit(query, visit);
   }
   std::stop_source end;
 };
