@@ -183,7 +183,9 @@ Status ReadValues(const json::object& object, judge::Series& series) {
     return Error{ErrorCode::kTooLarge, "more than a million steps; use longer ones"};
   if (series.kind == judge::Kind::kDistribution) {
     for (const json::value& value : list) {
-      FM_RETURN_IF_ERROR(ReadDistribution(value, series.distributions.emplace_back()));
+      sketch::Histogram histogram;
+      FM_RETURN_IF_ERROR(ReadDistribution(value, histogram));
+      series.distributions.push_back(histogram);
     }
   } else if (series.kind == judge::Kind::kMix) {
     for (const json::value& value : list) FM_RETURN_IF_ERROR(ReadMix(value, series.mixes.emplace_back()));

@@ -77,6 +77,7 @@ class ByteReader {
   double Double() { return std::bit_cast<double>(Fixed<uint64_t>()); }
   // Only the shortest form is a varint: one value has one encoding.
   uint64_t Varint() {
+    if (!rest_.empty() && static_cast<uint8_t>(rest_.front()) < 0x80) return U8();  // most are small
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       const uint8_t byte = U8();

@@ -41,15 +41,15 @@ void ForEachBucket(const Histogram& histogram, int scale, Visit visit) {
 
 int CommonScale(const Series& series) {
   int scale = Histogram::kScaleMax;
-  for (const Histogram& histogram : series.distributions) {
-    if (!histogram.empty()) scale = std::min(scale, histogram.scale());
+  for (size_t step = 0; step < series.distributions.size(); ++step) {
+    if (series.distributions.count(step) > 0) scale = std::min(scale, series.distributions.scale(step));
   }
   return scale;
 }
 
 // Documents behind each value of a step: an array's items are one document's.
 double DocumentsEach(const Series& series, size_t step) {
-  const auto count = static_cast<double>(series.distributions[step].count());
+  const auto count = static_cast<double>(series.distributions.count(step));
   if (count <= 0 || step >= series.weights.size() || !(series.weights[step] > 0)) return count > 0 ? 1 : 0;
   return std::min(1.0, series.weights[step] / count);
 }
@@ -60,21 +60,12 @@ struct Sides {
   Histogram after;
 };
 
-Histogram Merged(const Series& series, const Windows& windows, size_t from, size_t to) {
-  std::vector<const Histogram*> clean;
-  for (size_t step = from; step < to; ++step) {
-    if (windows.clean(step)) clean.push_back(&series.distributions[step]);
-  }
-  Histogram merged;
-  merged.MergeAll(clean);
-  return merged;
-}
-
 Sides SidesOf(const Series& series, const Windows& windows) {
   const size_t steps = series.distributions.size();
   const size_t change = std::min(steps, windows.after().from);
-  return {Merged(series, windows, 0, change),
-          Merged(series, windows, change, std::min(steps, windows.after().to))};
+  const auto clean = [&](size_t step) { return windows.clean(step); };
+  return {series.distributions.Merged(0, change, clean),
+          series.distributions.Merged(change, std::min(steps, windows.after().to), clean)};
 }
 
 int64_t PlaceOfQuantile(const Histogram& histogram, int scale, double q) {
@@ -99,29 +90,31 @@ struct Threshold {
 
 // Documents of a step beyond it. Places go one way along a side of a histogram, so what is beyond is one of
 // the side's ends, and the rest need not be looked at.
-double EventsBeyond(const Threshold& threshold, const Histogram& histogram, int scale, double each) {
-  const int shift = histogram.scale() - scale;
+double EventsBeyond(const Threshold& threshold, const sketch::HistogramColumn& histograms, size_t step,
+                    int scale, double each) {
+  const int shift = histograms.scale(step) - scale;
   const auto beyond = [&](int64_t place) {
     return threshold.above ? place > threshold.place : place < threshold.place;
   };
   double events = 0;
   uint64_t whole = 0;  // of documents with one value each, which most have: exact, and summed in less time
-  const auto add = [&](std::span<const sketch::HistogramBucket> side, int sign) {
+  const auto add = [&](std::span<const sketch::PackedBucket> side, int sign) {
     const bool at_end = threshold.above == (sign > 0);
     const auto cut = std::partition_point(side.begin(), side.end(), [&](const auto& bucket) {
-      return beyond(sign * Place(bucket.index, shift)) != at_end;
+      return beyond(sign * Place(bucket.index(), shift)) != at_end;
     });
     const auto begin = at_end ? cut : side.begin();
     const auto end = at_end ? side.end() : cut;
     if (each == 1) {
-      for (auto bucket = begin; bucket != end; ++bucket) whole += bucket->count;
+      for (auto bucket = begin; bucket != end; ++bucket) whole += bucket->count();
     } else {
-      for (auto bucket = begin; bucket != end; ++bucket) events += each * static_cast<double>(bucket->count);
+      for (auto bucket = begin; bucket != end; ++bucket)
+        events += each * static_cast<double>(bucket->count());
     }
   };
-  add(histogram.negative(), -1);
-  if (beyond(kZero)) events += each * static_cast<double>(histogram.zero_count());
-  add(histogram.positive(), 1);
+  add(histograms.negative(step), -1);
+  if (beyond(kZero)) events += each * static_cast<double>(histograms.zero_count(step));
+  add(histograms.positive(step), 1);
   return events + static_cast<double>(whole);
 }
 
@@ -133,9 +126,9 @@ std::vector<ShareTrack> TracksOf(const Series& series, const Windows& windows, i
   std::vector<double> documents(steps);
   for (size_t step = 0; step < steps; ++step) {
     const double each = DocumentsEach(series, step);
-    documents[step] = each * static_cast<double>(series.distributions[step].count());
+    documents[step] = each * static_cast<double>(series.distributions.count(step));
     for (size_t i = 0; i < thresholds.size(); ++i)
-      events[i][step] = EventsBeyond(thresholds[i], series.distributions[step], scale, each);
+      events[i][step] = EventsBeyond(thresholds[i], series.distributions, step, scale, each);
   }
   std::vector<ShareTrack> tracks;
   for (const std::vector<double>& of_one : events) tracks.emplace_back(of_one, documents, windows);

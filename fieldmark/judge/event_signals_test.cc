@@ -86,7 +86,7 @@ TEST(EventSignals, LogsThatOnlyGoOnAreNoFindings) {
     change.at_unix_s = static_cast<int64_t>(kBefore) * 60;
     change.look_s = static_cast<int64_t>(kAfter) * 60;
     Judge judge(timeline, change);
-    for (const Series& series : SignalsOf(history, timeline)) judge.Add(series);
+    for (const Series& series : SignalsOf(std::move(history), timeline)) judge.Add(series);
     false_alarms += judge.Finish().state == State::kChanged;
   }
   std::printf("%zu of %zu changes that changed nothing were called Changed\n", false_alarms, kChanges);

@@ -295,8 +295,9 @@ Series Freshness(const std::vector<double>& ages_ms) {
   series.unit = "ms";
   series.kind = Kind::kDistribution;
   for (const double age : ages_ms) {
-    sketch::Histogram& histogram = series.distributions.emplace_back();
+    sketch::Histogram histogram;
     for (int i = 0; i < 100; ++i) histogram.Add(age * (1 + 0.002 * i));
+    series.distributions.push_back(histogram);
     series.weights.push_back(100);
   }
   return series;
@@ -360,11 +361,13 @@ Series AnySeries(std::mt19937_64& random, size_t steps) {
   if (random() % 2 == 0) fill(series.numerators);
   if (random() % 4 == 0) fill(series.variances);
   if (series.kind == Kind::kDistribution) series.distributions.resize(length());
-  for (sketch::Histogram& histogram : series.distributions) {
+  for (size_t step = 0; step < series.distributions.size(); ++step) {
+    sketch::Histogram histogram;
     for (uint64_t i = random() % 60; i-- > 0;) {
       const double value = AnyNumber(random);
       if (std::isfinite(value)) histogram.Add(sane ? static_cast<double>(i + 1) : value);
     }
+    series.distributions.Set(step, histogram);
   }
   if (series.kind == Kind::kMix) series.mixes.resize(length());
   for (auto& mix : series.mixes) {

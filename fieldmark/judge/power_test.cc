@@ -55,12 +55,13 @@ Planted Values(double documents, const char* unit, double median, double spread,
     series.unit = unit;
     series.kind = Kind::kDistribution;
     for (size_t step = 0; step < steps; ++step) {
-      sketch::Histogram& histogram = series.distributions.emplace_back();
+      sketch::Histogram histogram;
       const bool after = step >= change;
       for (uint64_t n = service.Poisson(documents); n > 0; --n) {
         histogram.Add((after ? new_median : median) *
                       std::exp((after ? new_spread : spread) * service.Normal()));
       }
+      series.distributions.push_back(histogram);
     }
     return series;
   };
@@ -140,7 +141,9 @@ TEST(ColdStart, IsNoFinding) {
       options.signals = 0;
       SampleService service(seed, options);
       Series latency = Values(150, "ms", 5, 0.5, 5, 0.5)(service, options.steps, history);
-      for (int i = 0; i < 12; ++i) latency.distributions[history].Add(400 + 50 * service.Uniform());
+      sketch::Histogram slow;
+      for (int i = 0; i < 12; ++i) slow.Add(400 + 50 * service.Uniform());
+      latency.distributions.Merge(history, slow);
       Change change;
       change.at_unix_s = service.TimeOf(history);
       change.look_s = 60;

@@ -290,9 +290,10 @@ class ScenarioPlayer {
         series.weights.push_back(n);
         break;
       case Kind::kDistribution: {
-        sketch::Histogram& histogram = series.distributions.emplace_back();
+        sketch::Histogram histogram;
         for (uint64_t i = 0; i < documents; ++i)
           histogram.Add(first * std::exp(parameters.at(1) * normal(random_)));
+        series.distributions.push_back(histogram);
         series.weights.push_back(n);
         break;
       }

@@ -146,8 +146,9 @@ class SampleService {
     series.unit = unit;
     if (unit == "ms") series.polarity = Polarity::kMoreIsWorse;
     for (const uint64_t volume : Volume()) {
-      sketch::Histogram& histogram = series.distributions.emplace_back();
-      for (uint64_t i = 0; i < volume; ++i) histogram.Add(draw(series.distributions.size() - 1));
+      sketch::Histogram histogram;
+      for (uint64_t i = 0; i < volume; ++i) histogram.Add(draw(series.distributions.size()));
+      series.distributions.push_back(histogram);
       series.weights.push_back(static_cast<double>(volume));
     }
     return series;

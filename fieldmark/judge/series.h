@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fieldmark/base/result.h"
-#include "fieldmark/sketch/histogram.h"
+#include "fieldmark/sketch/histogram_column.h"
 
 namespace fieldmark::judge {
 
@@ -45,7 +45,7 @@ struct Series : Signal {
       weights;  // documents behind each value; kCount: 1 where the service was watched, else 0
   std::vector<double> numerators;  // kRate: exact; derived from values × weights when the source had none
   std::vector<double> variances;   // optional: sampling variance of each value
-  std::vector<sketch::Histogram> distributions;        // kDistribution
+  sketch::HistogramColumn distributions;               // kDistribution
   std::vector<std::map<std::string, double>> mixes;    // kMix
   std::map<std::string, std::string> category_values;  // kMix: what categories are, as far as it may be said
 

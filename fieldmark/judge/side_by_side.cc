@@ -50,7 +50,10 @@ Series EarlierVersionOf(const Series& series, const Windows& windows) {
   Replace(earlier.weights, beside.weights, change, 0.0);
   Replace(earlier.numerators, beside.numerators, change, 0.0);
   Replace(earlier.variances, beside.variances, change, 0.0);
-  Replace(earlier.distributions, beside.distributions, change, {});
+  for (size_t step = change; step < earlier.distributions.size(); ++step) {
+    const bool is_there = step < beside.distributions.size();
+    earlier.distributions.Set(step, is_there ? beside.distributions[step] : sketch::Histogram{});
+  }
   Replace(earlier.mixes, beside.mixes, change, {});
   return earlier;
 }

@@ -155,7 +155,8 @@ void AddShares(const FieldHistory& field, const std::vector<Share>& shares, std:
     signals.push_back(Named(field.subject, field.path(), share.statistic, Kind::kRate, share.polarity));
     Reserve(field.column.counts.size(), signals.back());
   }
-  for (const FieldCounts& counts : field.column.counts) {
+  for (size_t step = 0; step < field.column.counts.size(); ++step) {
+    const FieldCounts counts = field.column.counts[step];
     const double each = DocumentsEach(counts);
     for (size_t i = 0; i < shares.size(); ++i) {
       const double numerator = shares[i].format ? static_cast<double>(counts.formats[*shares[i].format])
@@ -184,14 +185,14 @@ Series Missing(const FieldHistory& field) {
 }
 
 Series Distribution(const FieldHistory& field, std::string statistic, std::string unit,
-                    std::vector<sketch::Histogram>& histograms) {
+                    sketch::HistogramColumn& histograms) {
   Series series = Named(field.subject, field.path(), std::move(statistic), Kind::kDistribution,
                         Polarity::kNeutral, std::move(unit));
   series.distributions = std::move(histograms);
   series.distributions.resize(field.column.counts.size());
   series.weights.reserve(field.column.counts.size());
   for (size_t step = 0; step < field.column.counts.size(); ++step) {
-    const auto values = static_cast<double>(series.distributions[step].count());
+    const auto values = static_cast<double>(series.distributions.count(step));
     series.weights.push_back(values * DocumentsEach(field.column.counts[step]));
   }
   return series;
@@ -291,14 +292,13 @@ std::vector<Share> SharesOf(const std::string& path, const FieldCounts& all) {
 }
 
 void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
-  FieldCounts all;
-  for (const FieldCounts& counts : field.column.counts) all.Merge(counts);
+  const FieldCounts all = field.column.counts.Total();
   if (all.seen == 0) return;
 
   if (profile::IsMember(field.path())) signals.push_back(Missing(field));
   AddShares(field, SharesOf(field.path(), all), signals);
   uint64_t ages = 0;
-  for (const sketch::Histogram& of_step : field.column.age_ms) ages += of_step.count();
+  for (size_t step = 0; step < field.column.age_ms.size(); ++step) ages += field.column.age_ms.count(step);
   const uint64_t numbers = all.integers + all.floats;
   // Of a time only its age stays as it is while all is well.
   if (profile::AreMoments(ages, numbers + all.strings)) {
@@ -367,7 +367,7 @@ void VisitSignals(SubjectHistory history, const Timeline& timeline,
                   const std::function<void(Series&&)>& visit) {
   std::map<std::string, Series> beside;
   if (history.beside != nullptr) {
-    for (Series& series : SignalsOf(*history.beside, timeline))
+    for (Series& series : SignalsOf(std::move(*history.beside), timeline))
       beside.emplace(series.signal, std::move(series));
   }
   std::vector<Series> signals;

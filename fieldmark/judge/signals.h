@@ -33,7 +33,7 @@ struct SubjectHistory {
   // traffic.
   std::vector<double> watched_s;
   // What the versions before saw in the steps from the change on, beside the new one; null when none ran on.
-  std::shared_ptr<const SubjectHistory> beside;
+  std::unique_ptr<SubjectHistory> beside;
 };
 
 // Signals are named subject, field, statistic, separated by blanks: "POST /orders response 2xx customer.phone

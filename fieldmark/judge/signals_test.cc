@@ -50,7 +50,7 @@ class Service {
     }
     history.same_source = history.contents;
     history.watched_s = watched_s.empty() ? std::vector<double>(steps, 60) : std::move(watched_s);
-    return SignalsOf(history, Timeline{kStart / 1000, 60, steps, {}, {}});
+    return SignalsOf(std::move(history), Timeline{kStart / 1000, 60, steps, {}, {}});
   }
 
  private:

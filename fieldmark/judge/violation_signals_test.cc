@@ -78,7 +78,7 @@ TEST(ViolationSignals, AReasonThatIsNewIsAFindingAndOneThatGoesOnIsNone) {
   change.at_unix_s = static_cast<int64_t>(kBefore) * 60;
   change.look_s = static_cast<int64_t>(kAfter) * 60;
   Judge judge(timeline, change);
-  for (const Series& series : SignalsOf(history, timeline)) judge.Add(series);
+  for (const Series& series : SignalsOf(std::move(history), timeline)) judge.Add(series);
   const Verdict verdict = judge.Finish();
   EXPECT_EQ(verdict.state, State::kChanged) << verdict.sentence;
   ASSERT_EQ(verdict.findings.size(), 1u);

@@ -1,10 +1,18 @@
 #include "fieldmark/profile/columns.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
+
+#include "fieldmark/base/count.h"
 
 namespace fieldmark::profile {
 namespace {
+
+// Its counters in the order of the struct, which holds nothing else.
+std::array<uint64_t, sizeof(FieldCounts) / sizeof(uint64_t)> CountersOf(const FieldCounts& counts) {
+  return std::bit_cast<std::array<uint64_t, sizeof(FieldCounts) / sizeof(uint64_t)>>(counts);
+}
 
 template <class Sketch>
 void AbsorbAt(size_t step, size_t steps, Sketch&& sketch, std::vector<Sketch>& column) {
@@ -17,15 +25,48 @@ void AbsorbAt(size_t step, size_t steps, Sketch&& sketch, std::vector<Sketch>& c
   }
 }
 
+void AbsorbAt(size_t step, size_t steps, const sketch::Histogram& histogram,
+              sketch::HistogramColumn& column) {
+  if (histogram.empty()) return;
+  column.resize(steps);
+  column.Merge(step, histogram);
+}
+
 }  // namespace
+
+FieldCounts CountsColumn::operator[](size_t step) const {
+  std::array<uint64_t, kCounters> counters{};
+  for (const size_t i : present_) counters[i] = counters_[i][step];
+  return std::bit_cast<FieldCounts>(counters);
+}
+
+void CountsColumn::Merge(size_t step, const FieldCounts& counts) {
+  const std::array<uint64_t, kCounters> counters = CountersOf(counts);
+  for (size_t i = 0; i < kCounters; ++i) {
+    if (counters[i] == 0) continue;
+    if (counters_[i].empty()) {
+      counters_[i].resize(steps_);
+      present_.push_back(i);
+    }
+    counters_[i][step] = AddSaturating(counters_[i][step], counters[i]);
+  }
+}
+
+FieldCounts CountsColumn::Total() const {
+  std::array<uint64_t, kCounters> total{};
+  for (const size_t i : present_) {
+    for (const uint64_t count : counters_[i]) total[i] = AddSaturating(total[i], count);
+  }
+  return std::bit_cast<FieldCounts>(total);
+}
 
 void FieldColumns::Absorb(size_t step, std::string_view path, FieldSummary&& field) {
   FieldColumn& column = Column(path);
-  if (field.counts != FieldCounts{}) column.counts[step].Merge(field.counts);  // a family has them
-  AbsorbAt(step, steps_, std::move(field.numbers), column.numbers);
-  AbsorbAt(step, steps_, std::move(field.string_bytes), column.string_bytes);
-  AbsorbAt(step, steps_, std::move(field.array_items), column.array_items);
-  AbsorbAt(step, steps_, std::move(field.age_ms), column.age_ms);
+  column.counts.Merge(step, field.counts);
+  AbsorbAt(step, steps_, field.numbers, column.numbers);
+  AbsorbAt(step, steps_, field.string_bytes, column.string_bytes);
+  AbsorbAt(step, steps_, field.array_items, column.array_items);
+  AbsorbAt(step, steps_, field.age_ms, column.age_ms);
   AbsorbAt(step, steps_, std::move(field.categories), column.categories);
   AbsorbAt(step, steps_, std::move(field.texts), column.texts);
 }
@@ -48,9 +89,7 @@ FieldColumn& FieldColumns::Column(std::string_view path) {
     auto at = std::lower_bound(columns_.begin(), columns_.end(), path,
                                [](const FieldColumn& column, auto of) { return column.path < of; });
     if (at == columns_.end() || at->path != path) {
-      at = columns_.insert(at, FieldColumn());
-      at->path = path;
-      at->counts.resize(steps_);
+      at = columns_.emplace(at, std::string(path), steps_);
     }
     next_ = static_cast<size_t>(at - columns_.begin());
   }

@@ -26,6 +26,10 @@ Sketch At(const std::vector<Sketch>& column, size_t step) {
   return column.empty() ? Sketch{} : column[step];
 }
 
+sketch::Histogram At(const sketch::HistogramColumn& column, size_t step) {
+  return column.empty() ? sketch::Histogram{} : column[step];
+}
+
 FieldSummary At(const FieldColumn& column, size_t step) {
   FieldSummary field;
   field.counts = column.counts[step];
@@ -70,6 +74,11 @@ TEST(FieldColumns, HoldWhatATreeForEachStepWould) {
     for (const std::string& path : paths) {
       const FieldColumn* column = columns.Find(path);
       ASSERT_NE(column, nullptr) << path;
+      FieldCounts total;
+      for (const Fields& tree : trees) {
+        if (tree.contains(path)) total.Merge(tree.at(path).counts);
+      }
+      EXPECT_EQ(column->counts.Total(), total);
       for (size_t step = 0; step < kSteps; ++step) {
         const auto field = trees[step].find(path);
         const FieldSummary expected = field == trees[step].end() ? FieldSummary{} : field->second;

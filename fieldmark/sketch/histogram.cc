@@ -125,44 +125,6 @@ void MergeSide(std::vector<HistogramBucket>& into, std::span<const HistogramBuck
   }
 }
 
-// Counts of a side, one for every index between its lowest and its highest.
-class SideCounts {
- public:
-  // Of indices that are shifted down so far.
-  void Add(std::span<const HistogramBucket> side, int shift) {
-    if (side.empty()) return;
-    Cover(side.front().index >> shift, side.back().index >> shift);
-    uint64_t* counts = counts_.data() - first_;
-    for (const HistogramBucket& bucket : side) {
-      uint64_t& count = counts[bucket.index >> shift];
-      count = AddSaturating(count, bucket.count);
-    }
-  }
-
-  std::vector<HistogramBucket> Buckets() const {
-    std::vector<HistogramBucket> buckets;
-    for (size_t i = 0; i < counts_.size(); ++i) {
-      if (counts_[i] > 0)
-        buckets.push_back({static_cast<int32_t>(first_ + static_cast<int64_t>(i)), counts_[i]});
-    }
-    return buckets;
-  }
-
- private:
-  void Cover(int64_t from, int64_t to) {
-    if (counts_.empty()) first_ = from;
-    if (from < first_) {
-      counts_.insert(counts_.begin(), static_cast<size_t>(first_ - from), 0);
-      first_ = from;
-    }
-    const auto needed = static_cast<size_t>(to - first_ + 1);
-    if (needed > counts_.size()) counts_.resize(needed);
-  }
-
-  int64_t first_ = 0;
-  std::vector<uint64_t> counts_;
-};
-
 uint64_t CountOf(std::span<const HistogramBucket> side) {
   uint64_t count = 0;
   for (const HistogramBucket& bucket : side) count = AddSaturating(count, bucket.count);
@@ -321,31 +283,6 @@ void Histogram::Merge(const Histogram& other) {
   }
   Normalize();
   if (concealed_) Conceal();
-}
-
-void Histogram::MergeAll(std::span<const Histogram* const> others) {
-  Histogram merged;
-  SideCounts positive, negative;
-  for (const Histogram* other : others) {
-    if (other->empty()) continue;
-    merged.scale_ = std::min(merged.scale_, other->scale_);
-  }
-  for (const Histogram* other : others) {
-    if (other->empty()) continue;
-    merged.min_ = merged.empty() ? other->min_ : std::min(merged.min_, other->min_);
-    merged.max_ = merged.empty() ? other->max_ : std::max(merged.max_, other->max_);
-    merged.count_ = AddSaturating(merged.count_, other->count_);
-    merged.zero_count_ = AddSaturating(merged.zero_count_, other->zero_count_);
-    merged.sum_.Merge(other->sum_);
-    merged.concealed_ = merged.concealed_ || other->concealed_;
-    positive.Add(other->positive_, other->scale_ - merged.scale_);
-    negative.Add(other->negative_, other->scale_ - merged.scale_);
-  }
-  merged.positive_ = positive.Buckets();
-  merged.negative_ = negative.Buckets();
-  merged.Normalize();
-  if (merged.concealed_) merged.Conceal();
-  Merge(merged);
 }
 
 void Histogram::Normalize() {

@@ -55,9 +55,6 @@ class Histogram {
   void AddAll(std::span<const WeightedValue> group, RecentBuckets& recent);
   void Settle(RecentBuckets& recent);
   void Merge(const Histogram& other);
-  // The same for each of many, in one pass over their buckets: for thousands of them, where this one would be
-  // walked as often. Takes 8 bytes for each bucket between the lowest and the highest meanwhile.
-  void MergeAll(std::span<const Histogram* const> others);
 
   bool empty() const { return count_ == 0; }
   uint64_t count() const { return count_; }
@@ -101,6 +98,8 @@ class Histogram {
   }
 
  private:
+  friend class HistogramColumn;
+
   void Count(double value, uint64_t times);  // into its bucket
   void Normalize();
   void DownscaleTo(int scale);

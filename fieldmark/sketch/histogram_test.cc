@@ -9,7 +9,6 @@
 #include <limits>
 #include <map>
 #include <random>
-#include <set>
 #include <vector>
 
 namespace fieldmark::sketch {
@@ -391,27 +390,6 @@ TEST(Histogram, ConcealingSomePartsConcealsTheWhole) {
   merged.Add(1);
   EXPECT_EQ(merged.min(), Histogram::BucketEdges(-1, 5).first);
   EXPECT_EQ(merged.sum(), std::nullopt);
-}
-
-TEST(Histogram, MergingAllAtOnceIsMergingEach) {
-  std::mt19937_64 random(31);
-  std::set<int> scales;
-  for (int round = 0; round < 200; ++round) {
-    std::vector<Histogram> parts(random() % 6);
-    std::vector<const Histogram*> pointers;
-    Histogram at_once = Of(RandomValues(random, random() % 50));
-    Histogram one_by_one = at_once;
-    for (Histogram& part : parts) {
-      if (random() % 4 != 0) part = Of(RandomValues(random, random() % 2500));
-      if (random() % 4 == 0) part.Conceal();
-      scales.insert(part.scale());
-      pointers.push_back(&part);
-      one_by_one.Merge(part);
-    }
-    at_once.MergeAll(pointers);
-    EXPECT_EQ(at_once, one_by_one);
-  }
-  EXPECT_GT(scales.size(), 2u) << "all at one scale";
 }
 
 TEST(Histogram, MergingWithItselfDoubles) {

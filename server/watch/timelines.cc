@@ -168,7 +168,7 @@ Result<judge::SubjectHistory> TimelineReader::Read(const std::string& subject) c
   judge::SubjectHistory beside(subject, plan_.timeline.steps);
   beside.watched_s = beside_watched_s_;
   FM_RETURN_IF_ERROR(Fill(Part::kBeside, beside));
-  history.beside = std::make_shared<const judge::SubjectHistory>(std::move(beside));
+  history.beside = std::make_unique<judge::SubjectHistory>(std::move(beside));
   return history;
 }
 

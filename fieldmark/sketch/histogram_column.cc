@@ -1,0 +1,132 @@
+#include "fieldmark/sketch/histogram_column.h"
+
+#include <algorithm>
+
+#include "fieldmark/base/count.h"
+
+namespace fieldmark::sketch {
+namespace {
+
+static_assert(sizeof(PackedBucket) == 8);
+
+std::vector<HistogramBucket> Unpacked(std::span<const PackedBucket> side) {
+  std::vector<HistogramBucket> buckets;
+  buckets.reserve(side.size());
+  for (const PackedBucket bucket : side) buckets.push_back({bucket.index(), bucket.count()});
+  return buckets;
+}
+
+// Counts of a side, one for every index between its lowest and its highest.
+class SideCounts {
+ public:
+  // Of indices that are shifted down so far.
+  void Add(std::span<const PackedBucket> side, int shift) {
+    if (side.empty()) return;
+    Cover(side.front().index() >> shift, side.back().index() >> shift);
+    uint64_t* counts = counts_.data();
+    for (const PackedBucket bucket : side) {
+      uint64_t& count = counts[(bucket.index() >> shift) - first_];
+      count = AddSaturating(count, bucket.count());
+    }
+  }
+
+  std::vector<HistogramBucket> Buckets() const {
+    std::vector<HistogramBucket> buckets;
+    for (size_t i = 0; i < counts_.size(); ++i) {
+      if (counts_[i] > 0) buckets.push_back({first_ + static_cast<int32_t>(i), counts_[i]});
+    }
+    return buckets;
+  }
+
+ private:
+  void Cover(int32_t from, int32_t to) {
+    if (counts_.empty()) first_ = from;
+    if (from < first_) {
+      counts_.insert(counts_.begin(), static_cast<size_t>(first_ - from), 0);
+      first_ = from;
+    }
+    const auto needed = static_cast<size_t>(to - first_ + 1);
+    if (needed > counts_.size()) counts_.resize(needed);
+  }
+
+  int32_t first_ = 0;
+  std::vector<uint64_t> counts_;
+};
+
+}  // namespace
+
+void HistogramColumn::push_back(const Histogram& histogram) {
+  steps_.emplace_back();
+  Set(steps_.size() - 1, histogram);
+}
+
+Histogram HistogramColumn::operator[](size_t step) const {
+  const Step& packed = steps_[step];
+  Histogram histogram;
+  histogram.scale_ = packed.scale;
+  histogram.concealed_ = packed.concealed;
+  histogram.count_ = packed.count;
+  histogram.zero_count_ = packed.zero_count;
+  histogram.min_ = packed.min;
+  histogram.max_ = packed.max;
+  histogram.sum_ = packed.sum;
+  histogram.positive_ = Unpacked(positive(step));
+  histogram.negative_ = Unpacked(negative(step));
+  return histogram;
+}
+
+void HistogramColumn::Set(size_t step, const Histogram& histogram) {
+  Step& packed = steps_[step];
+  packed.begin = buckets_.size();
+  packed.negatives = static_cast<uint16_t>(histogram.negative_.size());
+  packed.positives = static_cast<uint16_t>(histogram.positive_.size());
+  packed.scale = static_cast<int8_t>(histogram.scale_);
+  packed.concealed = histogram.concealed_;
+  packed.zero_count = std::min(histogram.zero_count_, PackedBucket::kCountMax);
+  packed.count = packed.zero_count;
+  packed.min = histogram.min_;
+  packed.max = histogram.max_;
+  packed.sum = histogram.sum_;
+  for (const auto* side : {&histogram.negative_, &histogram.positive_}) {
+    for (const HistogramBucket& bucket : *side)
+      packed.count = AddSaturating(packed.count, buckets_.emplace_back(bucket).count());
+  }
+}
+
+void HistogramColumn::Merge(size_t step, const Histogram& histogram) {
+  if (histogram.empty()) return;
+  if (count(step) == 0) return Set(step, histogram);
+  Histogram merged = (*this)[step];
+  merged.Merge(histogram);
+  Set(step, merged);
+}
+
+Histogram HistogramColumn::Merged(size_t from, size_t to,
+                                  const std::function<bool(size_t step)>& wanted) const {
+  std::vector<size_t> steps;
+  Histogram merged;
+  for (size_t step = from; step < to; ++step) {
+    if (count(step) == 0 || !wanted(step)) continue;
+    steps.push_back(step);
+    merged.scale_ = std::min(merged.scale_, scale(step));
+  }
+  SideCounts positives, negatives;
+  for (const size_t step : steps) {
+    const Step& packed = steps_[step];
+    merged.min_ = merged.empty() ? packed.min : std::min(merged.min_, packed.min);
+    merged.max_ = merged.empty() ? packed.max : std::max(merged.max_, packed.max);
+    merged.count_ = AddSaturating(merged.count_, packed.count);
+    merged.zero_count_ = AddSaturating(merged.zero_count_, packed.zero_count);
+    merged.sum_.Merge(packed.sum);
+    merged.concealed_ = merged.concealed_ || packed.concealed;
+    positives.Add(positive(step), packed.scale - merged.scale_);
+    negatives.Add(negative(step), packed.scale - merged.scale_);
+  }
+  merged.positive_ = positives.Buckets();
+  merged.negative_ = negatives.Buckets();
+  merged.Normalize();
+  if (merged.concealed_) merged.Conceal();
+  return merged;
+}
+
+}  // namespace fieldmark::sketch

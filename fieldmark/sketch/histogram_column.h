@@ -1,0 +1,85 @@
+// HistogramColumn: the histograms of many steps of time, packed one after the other, for whoever walks over
+// thousands of them. Half the memory of as many Histograms, and no allocation for each.
+//
+// Cost: 64 bytes a step and 8 an occupied bucket, of which at most as much again is room to grow; a step that
+// is set again leaves its old buckets behind. Not safe for use by several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "fieldmark/sketch/histogram.h"
+
+namespace fieldmark::sketch {
+
+// A bucket in eight bytes: counts end at 2^47 − 1, a hundred million millions.
+class PackedBucket {
+ public:
+  static constexpr uint64_t kCountMax = (uint64_t{1} << 47) - 1;
+
+  explicit PackedBucket(const HistogramBucket& bucket)
+      : bits_(static_cast<uint64_t>(bucket.index + kOffset) << 47 |
+              (bucket.count < kCountMax ? bucket.count : kCountMax)) {}
+
+  int32_t index() const { return static_cast<int32_t>(bits_ >> 47) - kOffset; }
+  uint64_t count() const { return bits_ & kCountMax; }
+
+ private:
+  static constexpr int32_t kOffset = 1 << 16;  // above every index, whose magnitude is below 2^16
+
+  uint64_t bits_;
+};
+
+class HistogramColumn {
+ public:
+  explicit HistogramColumn(size_t steps = 0) : steps_(steps) {}
+
+  // Steps, and whether there is none.
+  size_t size() const { return steps_.size(); }
+  bool empty() const { return steps_.empty(); }
+  // Added ones are empty.
+  void resize(size_t steps) { steps_.resize(steps); }
+  void push_back(const Histogram& histogram);
+
+  Histogram operator[](size_t step) const;
+  void Set(size_t step, const Histogram& histogram);
+  // Into what the step has.
+  void Merge(size_t step, const Histogram& histogram);
+
+  // Of one step, without unpacking it.
+  // Of all its buckets.
+  uint64_t count(size_t step) const { return steps_[step].count; }
+  uint64_t zero_count(size_t step) const { return steps_[step].zero_count; }
+  int scale(size_t step) const { return steps_[step].scale; }
+  std::span<const PackedBucket> negative(size_t step) const {
+    return {buckets_.data() + steps_[step].begin, steps_[step].negatives};
+  }
+  std::span<const PackedBucket> positive(size_t step) const {
+    return {buckets_.data() + steps_[step].begin + steps_[step].negatives, steps_[step].positives};
+  }
+
+  // The wanted ones of steps [from, to) merged, in one pass over their buckets. Takes 8 bytes for each bucket
+  // between the lowest and the highest meanwhile.
+  Histogram Merged(size_t from, size_t to, const std::function<bool(size_t step)>& wanted) const;
+
+ private:
+  struct Step {
+    size_t begin = 0;  // of its buckets, the negative ones first
+    uint16_t negatives = 0;
+    uint16_t positives = 0;
+    int8_t scale = Histogram::kScaleMax;
+    bool concealed = false;
+    uint64_t count = 0;
+    uint64_t zero_count = 0;
+    double min = 0;
+    double max = 0;
+    Sum sum;
+  };
+
+  std::vector<Step> steps_;
+  std::vector<PackedBucket> buckets_;
+};
+
+}  // namespace fieldmark::sketch
