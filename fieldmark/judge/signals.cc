@@ -125,14 +125,24 @@ struct FieldHistory {
   profile::FieldColumn& column;
   const profile::FieldColumn* parent;
   const std::vector<uint64_t>& key_ids;  // of its hashes, a step
+  std::vector<double> documents_each;    // documents a value, a step: below one for what stands in arrays
 
   const std::string& path() const { return column.path; }
 };
 
-// Documents a value: below one for what stands in arrays.
 double DocumentsEach(const FieldCounts& counts) {
   if (counts.seen == 0) return 0;
   return std::min(1.0, static_cast<double>(counts.documents) / static_cast<double>(counts.seen));
+}
+
+std::vector<double> DocumentsEach(const profile::CountsColumn& counts) {
+  std::vector<double> each(counts.size());
+  FieldCounts row;
+  for (size_t step = 0; step < each.size(); ++step) {
+    counts.Read(step, row);
+    each[step] = DocumentsEach(row);
+  }
+  return each;
 }
 
 double NotNull(const FieldCounts& counts) {
@@ -155,9 +165,10 @@ void AddShares(const FieldHistory& field, const std::vector<Share>& shares, std:
     signals.push_back(Named(field.subject, field.path(), share.statistic, Kind::kRate, share.polarity));
     Reserve(field.column.counts.size(), signals.back());
   }
+  FieldCounts counts;
   for (size_t step = 0; step < field.column.counts.size(); ++step) {
-    const FieldCounts counts = field.column.counts[step];
-    const double each = DocumentsEach(counts);
+    field.column.counts.Read(step, counts);
+    const double each = field.documents_each[step];
     for (size_t i = 0; i < shares.size(); ++i) {
       const double numerator = shares[i].format ? static_cast<double>(counts.formats[*shares[i].format])
                                                 : shares[i].numerator(counts);
@@ -170,15 +181,17 @@ void AddShares(const FieldHistory& field, const std::vector<Share>& shares, std:
 Series Missing(const FieldHistory& field) {
   Series series = Named(field.subject, field.path(), "missing", Kind::kRate);
   Reserve(field.column.counts.size(), series);
+  FieldCounts counts, parent;
   for (size_t step = 0; step < field.column.counts.size(); ++step) {
-    const FieldCounts parent = field.parent == nullptr ? FieldCounts{} : field.parent->counts[step];
+    field.column.counts.Read(step, counts);
+    if (field.parent != nullptr) field.parent->counts.Read(step, parent);
     const auto objects = static_cast<double>(parent.objects);
     if (static_cast<double>(parent.folded) > kFoldedMax * objects) {
       AddRate(series, 0, 0);
       continue;
     }
     const double each = DocumentsEach(parent);
-    const auto seen = static_cast<double>(field.column.counts[step].seen);
+    const auto seen = static_cast<double>(counts.seen);
     AddRate(series, each * std::max(0.0, objects - seen), each * objects);
   }
   return series;
@@ -193,7 +206,7 @@ Series Distribution(const FieldHistory& field, std::string statistic, std::strin
   series.weights.reserve(field.column.counts.size());
   for (size_t step = 0; step < field.column.counts.size(); ++step) {
     const auto values = static_cast<double>(series.distributions.count(step));
-    series.weights.push_back(values * DocumentsEach(field.column.counts[step]));
+    series.weights.push_back(values * field.documents_each[step]);
   }
   return series;
 }
@@ -234,7 +247,7 @@ Series Mix(const FieldHistory& field) {
     if (!compares(step)) continue;
     const sketch::Categories& of_step = field.column.categories[step];
     std::map<std::string, double>& mix = series.mixes[step];
-    series.weights[step] = static_cast<double>(of_step.total()) * DocumentsEach(field.column.counts[step]);
+    series.weights[step] = static_cast<double>(of_step.total()) * field.documents_each[step];
     if (categories.overflowed()) {
       const auto cells = of_step.CellCounts();
       for (size_t cell = 0; cell < cells.size(); ++cell) {
@@ -345,7 +358,7 @@ void BodySignals(SubjectHistory& history, const Timeline& timeline, std::vector<
   signals.push_back(Malformed(history.subject, bodies));
   for (profile::FieldColumn& column : history.fields.columns()) {
     const profile::FieldColumn* parent = history.fields.Find(profile::ParentPath(column.path));
-    FieldSignals({history.subject, column, parent, key_ids}, signals);
+    FieldSignals({history.subject, column, parent, key_ids, DocumentsEach(column.counts)}, signals);
     hand_over();
   }
 }

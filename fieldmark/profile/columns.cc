@@ -34,12 +34,6 @@ void AbsorbAt(size_t step, size_t steps, const sketch::Histogram& histogram,
 
 }  // namespace
 
-FieldCounts CountsColumn::operator[](size_t step) const {
-  std::array<uint64_t, kCounters> counters{};
-  for (const size_t i : present_) counters[i] = counters_[i][step];
-  return std::bit_cast<FieldCounts>(counters);
-}
-
 void CountsColumn::Merge(size_t step, const FieldCounts& counts) {
   const std::array<uint64_t, kCounters> counters = CountersOf(counts);
   for (size_t i = 0; i < kCounters; ++i) {

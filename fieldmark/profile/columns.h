@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,18 @@ class CountsColumn {
   explicit CountsColumn(size_t steps) : steps_(steps) {}
 
   size_t size() const { return steps_; }
-  FieldCounts operator[](size_t step) const;
+  FieldCounts operator[](size_t step) const {
+    FieldCounts row;
+    Read(step, row);
+    return row;
+  }
+  // The same for one step after the other: into `row`, which is new or held another step of this column.
+  void Read(size_t step, FieldCounts& row) const {
+    for (const size_t i : present_) {
+      std::memcpy(reinterpret_cast<char*>(&row) + i * sizeof(uint64_t), &counters_[i][step],
+                  sizeof(uint64_t));
+    }
+  }
   void Merge(size_t step, const FieldCounts& counts);
   // Of all steps.
   FieldCounts Total() const;

@@ -8,6 +8,7 @@ namespace fieldmark::sketch {
 namespace {
 
 static_assert(sizeof(PackedBucket) == 8);
+constexpr size_t kBlockBuckets = 4096;
 
 std::vector<HistogramBucket> Unpacked(std::span<const PackedBucket> side) {
   std::vector<HistogramBucket> buckets;
@@ -76,8 +77,13 @@ Histogram HistogramColumn::operator[](size_t step) const {
 }
 
 void HistogramColumn::Set(size_t step, const Histogram& histogram) {
+  const size_t buckets = histogram.negative_.size() + histogram.positive_.size();
+  if (blocks_.empty() || blocks_.back().size() + buckets > blocks_.back().capacity())
+    blocks_.emplace_back().reserve(std::max(buckets, kBlockBuckets));
+  std::vector<PackedBucket>& block = blocks_.back();
   Step& packed = steps_[step];
-  packed.begin = buckets_.size();
+  packed.block = static_cast<uint32_t>(blocks_.size() - 1);
+  packed.begin = static_cast<uint32_t>(block.size());
   packed.negatives = static_cast<uint16_t>(histogram.negative_.size());
   packed.positives = static_cast<uint16_t>(histogram.positive_.size());
   packed.scale = static_cast<int8_t>(histogram.scale_);
@@ -89,7 +95,7 @@ void HistogramColumn::Set(size_t step, const Histogram& histogram) {
   packed.sum = histogram.sum_;
   for (const auto* side : {&histogram.negative_, &histogram.positive_}) {
     for (const HistogramBucket& bucket : *side)
-      packed.count = AddSaturating(packed.count, buckets_.emplace_back(bucket).count());
+      packed.count = AddSaturating(packed.count, block.emplace_back(bucket).count());
   }
 }
 

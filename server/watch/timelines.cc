@@ -1,6 +1,7 @@
 #include "server/watch/timelines.h"
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -170,6 +171,18 @@ Result<judge::SubjectHistory> TimelineReader::Read(const std::string& subject) c
   FM_RETURN_IF_ERROR(Fill(Part::kBeside, beside));
   history.beside = std::make_unique<judge::SubjectHistory>(std::move(beside));
   return history;
+}
+
+Status TimelineReader::VisitHistories(const std::function<Status(judge::SubjectHistory)>& visit) const {
+  std::future<Result<judge::SubjectHistory>> ahead;
+  for (size_t i = 0; i < subjects_.size(); ++i) {
+    Result<judge::SubjectHistory> history = ahead.valid() ? ahead.get() : Read(subjects_[i]);
+    if (!history.ok()) return history.error();
+    if (i + 1 < subjects_.size())
+      ahead = std::async(std::launch::async, [this, &next = subjects_[i + 1]] { return Read(next); });
+    FM_RETURN_IF_ERROR(visit(std::move(*history)));
+  }
+  return {};
 }
 
 }  // namespace fieldmark::watch

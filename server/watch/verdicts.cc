@@ -321,18 +321,18 @@ Result<Verdicts::Judged> Verdicts::JudgeNow(Task task, const std::stop_token& st
   std::vector<NewError> new_errors;
   SignalTraces traces;
   if (change.has_earlier_version) {
-    for (const std::string& subject : reader->subjects()) {
+    const auto weigh = [&](judge::SubjectHistory history) -> Status {
       if (stop.stop_requested())
         return Error{ErrorCode::kUnavailable, "judging a deployment: the server ends; ask again then"};
-      Result<judge::SubjectHistory> history = reader->Read(subject);
-      if (!history.ok()) return history.error();
-      AddTraces(*history, plan, traces);
+      AddTraces(history, plan, traces);
       if (reader->earlier_watched_longer()) {
-        for (NewError& error : NewErrorsOf(*history, plan)) new_errors.push_back(std::move(error));
+        for (NewError& error : NewErrorsOf(history, plan)) new_errors.push_back(std::move(error));
       }
-      judge::VisitSignals(std::move(*history), plan.timeline,
+      judge::VisitSignals(std::move(history), plan.timeline,
                           [&](const judge::Series& series) { judge.Add(series); });
-    }
+      return {};
+    };
+    FM_RETURN_IF_ERROR(reader->VisitHistories(weigh));
   }
   SortAndCut(new_errors);
   Judged judged{task.asked_at, judge.Finish(), std::move(new_errors), {}};
