@@ -9,6 +9,7 @@ ever         300 a second, of 30 services with 50 workers each, with folding kee
 services     the same 300 of 750 services with 2 workers each: how many services one server carries
 connections  2 000 idle connections and 200 busy ones: memory
 history      15 days of 2 000 fields: disk, start-up, and every query of the page while batches come in
+verdict      on the first hour of a deployment, with 2 000 signals and 15 days before it, on one core and on two
 
 The batches were recorded from the shop, behind the real middleware: record.py. The server is the real program on one
 core, the load has the others. CPU is that of the whole server, the kernel's work for it included, by batch: the figure
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sqlite3
 import statistics
@@ -32,14 +34,15 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from server import OTHERS, Server, allow_descriptors  # noqa: E402
+from server import CORE, OTHERS, Server, allow_descriptors  # noqa: E402
 
-PARTS = ("minute", "ever", "services", "connections", "history")
+PARTS = ("minute", "ever", "services", "connections", "history", "verdict")
 RECORDED = 96
 REQUESTS = 1  # of a kind at least one: all fifty subjects, 10 kB; with 40 it is 15 kB
 REPLY_MS_MAX = 50
@@ -47,6 +50,8 @@ QUERY_MS_MAX = 200
 START_S_MAX = 2
 MEMORY_MB_MAX = 300
 HISTORY_GB_MAX = 3
+VERDICT_S_MAX = 1
+VERDICT_FIELDS = 420  # whose signals are about 2 000
 LAG_S_MAX = 120  # what waits to be folded waits a minute by intention
 RANGES = (15, 60, 360, 1440, 20160)  # of the page, in minutes
 FAMILIES = ("counts", "distributions", "hashed")
@@ -69,9 +74,15 @@ class Bench:
         bound = f"at least {least:g}" if least is not None else f"at most {most:g}"
         print(f"  {'✓' if met else '✗'} {what}: {found:,.1f} ({bound})", flush=True)
 
-    def server(self, stack: ExitStack, folder: Path | None = None) -> Server:
+    def server(
+        self,
+        stack: ExitStack,
+        folder: Path | None = None,
+        settings: list[str] | None = None,
+        cores: set[int] | None = None,
+    ) -> Server:
         folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self.folder)))
-        return stack.enter_context(Server(self.arguments.server, folder))
+        return stack.enter_context(Server(self.arguments.server, folder, settings, cores))
 
     def load(self, server: Server, **options: int) -> subprocess.Popen[str]:
         command = [self.arguments.load, "--port", str(server.port), "--batches", str(self.batches)]
@@ -180,6 +191,41 @@ class Bench:
                 )
             self.target("p95 of the page's slowest query, ms", max(map(p95, took.values())), most=QUERY_MS_MAX)
             print(f"  {server.resident_mb(highest=True):.0f} MB resident at the most")
+
+    def verdict(self) -> None:
+        days = self.arguments.days
+        print(
+            f"a verdict on the first hour of a deployment, {days} days before it, 300 observations a field and minute"
+        )
+        folder = Path(self.folder) / "verdict"
+        make = [self.arguments.make_history, str(folder), "--days", str(days), "--fields", str(VERDICT_FIELDS)]
+        subprocess.run([*make, "--deployed-hours-ago", "3"], check=True)
+        for cores in ({CORE}, {CORE, max(OTHERS)}):
+            with ExitStack() as stack:
+                server = self.server(stack, folder, ["--watch-alarms-a-week", "0"], cores)
+                wait_for_verdict(server, 3600)  # the first one has cold caches, and is not counted
+                cpu, took = server.cpu_s(), []
+                for minutes in (65, 70, 75):
+                    started = time.monotonic()
+                    verdict = wait_for_verdict(server, 60 * minutes)
+                    took.append(time.monotonic() - started)
+                signals = verdict["judged"] + verdict["not_enough"] + verdict["cannot_compare"]
+                print(
+                    f"  {signals:,} signals, {verdict['judged']:,} of them judged, on {len(cores)} cores:"
+                    f" {', '.join(f'{s:.2f}' for s in took)} s, {(server.cpu_s() - cpu) / len(took):.2f} s of CPU each,"
+                    f" {server.resident_mb(highest=True):.0f} MB resident at the most"
+                )
+                if not verdict["judged"]:
+                    raise SystemExit("asking for a verdict: it judged nothing, so its time says nothing")
+                most = VERDICT_S_MAX if len(cores) > 1 else math.inf
+                self.target("s for 2 000 signals", statistics.median(took) * 2000 / signals, most=most)
+
+
+def wait_for_verdict(server: Server, look_s: int) -> dict[str, Any]:
+    while True:
+        verdict: dict[str, Any] = json.loads(server.get(f"/api/v1/services/shop-0/bench/verdict?look_s={look_s}"))
+        if verdict["title"] != "Judging":
+            return verdict
 
 
 class Progress:

@@ -20,7 +20,9 @@ OTHERS = os.sched_getaffinity(0) - {CORE} or {CORE}
 
 
 class Server:
-    def __init__(self, program: str, folder: Path, settings: list[str] | None = None) -> None:
+    def __init__(
+        self, program: str, folder: Path, settings: list[str] | None = None, cores: set[int] | None = None
+    ) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = int(listener.getsockname()[1])
@@ -28,7 +30,7 @@ class Server:
         command = [program, "serve", "--data", str(folder), "--port", str(self.port), *(settings or [])]
         started = time.monotonic()
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {CORE})
+            command, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores or {CORE})
         )
         assert self._process.stdout
         ready = self._process.stdout.readline()

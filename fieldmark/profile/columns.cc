@@ -36,6 +36,9 @@ void AbsorbAt(size_t step, size_t steps, const sketch::Histogram& histogram,
 
 void CountsColumn::Merge(size_t step, const FieldCounts& counts) {
   const std::array<uint64_t, kCounters> counters = CountersOf(counts);
+  uint64_t any = 0;  // only one family in three has counts
+  for (const uint64_t count : counters) any |= count;
+  if (any == 0) return;
   for (size_t i = 0; i < kCounters; ++i) {
     if (counters[i] == 0) continue;
     if (counters_[i].empty()) {

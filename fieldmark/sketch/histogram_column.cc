@@ -93,9 +93,10 @@ void HistogramColumn::Set(size_t step, const Histogram& histogram) {
   packed.min = histogram.min_;
   packed.max = histogram.max_;
   packed.sum = histogram.sum_;
+  // So many counts of 47 bits do not overflow.
+  static_assert(2 * Histogram::kBucketsMax < uint64_t{1} << 16);
   for (const auto* side : {&histogram.negative_, &histogram.positive_}) {
-    for (const HistogramBucket& bucket : *side)
-      packed.count = AddSaturating(packed.count, block.emplace_back(bucket).count());
+    for (const HistogramBucket& bucket : *side) packed.count += block.emplace_back(bucket).count();
   }
 }
 

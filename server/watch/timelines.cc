@@ -47,6 +47,16 @@ void FillTimeline(const std::vector<Deployment>& all, Minute until, int nth, Pla
     plan.timeline.excluded_unix_s.emplace_back(plan.before_until * 60, plan.after_from * 60);
 }
 
+// Of all clocks and sizes of a request, which are most of its bytes, the only one that is judged. None of them
+// is a content, so that they are left out of what is merged across sources.
+sketch::Histogram TakeLatency(bucket::SubjectSummary& summary) {
+  if (!summary.request) return {};
+  bucket::RequestSummary& request = *summary.request;
+  sketch::Histogram latency = std::exchange(request.last_byte_ms, {});
+  request.first_byte_ms = request.app_return_ms = request.request_bytes = request.response_bytes = {};
+  return latency;
+}
+
 }  // namespace
 
 Plan PlanOf(const Deployment& deployment, const std::vector<Deployment>& all,
@@ -150,7 +160,11 @@ Result<TimelineReader> TimelineReader::Open(store::Store& store, Plan plan) {
 Status TimelineReader::Fill(Part part, judge::SubjectHistory& history) const {
   for (const bucket::Source source : {bucket::Source::kLive, bucket::Source::kReplay}) {
     const auto absorb = [&](size_t step, store::Piece&& piece) {
-      if (source == plan_.source) history.same_source[step].Merge(piece.summary);
+      const sketch::Histogram latency = TakeLatency(piece.summary);
+      if (source == plan_.source) {
+        history.same_source[step].Merge(piece.summary);
+        if (!latency.empty()) history.same_source[step].request->last_byte_ms.Merge(latency);
+      }
       history.Absorb(step, std::move(piece.summary), piece.fields);
     };
     FM_RETURN_IF_ERROR(VisitPieces(history.subject, source, part, absorb));
