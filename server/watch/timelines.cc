@@ -47,8 +47,8 @@ void FillTimeline(const std::vector<Deployment>& all, Minute until, int nth, Pla
     plan.timeline.excluded_unix_s.emplace_back(plan.before_until * 60, plan.after_from * 60);
 }
 
-// Of all clocks and sizes of a request, which are most of its bytes, the only one that is judged. None of them
-// is a content, so that they are left out of what is merged across sources.
+// Of all clocks and sizes of a request, which are most of its bytes, the only one that is judged. None of
+// them is a content, so that they are left out of what is merged across sources.
 sketch::Histogram TakeLatency(bucket::SubjectSummary& summary) {
   if (!summary.request) return {};
   bucket::RequestSummary& request = *summary.request;
