@@ -158,6 +158,7 @@ function FindingRow({ finding, now, selected, onSelect }: FindingRowProps): JSX.
 // Silence is explained by what was looked at, never by a green tick alone.
 function NoFindings({ verdict }: { verdict: Verdict | null }): JSX.Element {
   if (!verdict) return <p class="panel-empty">Findings appear here when a version is followed by another.</p>;
+  if (verdict.state === "judging") return <p class="panel-empty">Findings appear here once the verdict is made.</p>;
   return (
     <>
       {!isTooEarly(verdict) && (

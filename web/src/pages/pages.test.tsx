@@ -218,6 +218,12 @@ test.for([
   expect(root.querySelector(".verdict")?.className).toContain("tone-quiet");
 });
 
+test("while the verdict is being made nothing is said of what it will find", async () => {
+  await showService("ledger");
+  expect(text(".panel-empty")).toBe("Findings appear here once the verdict is made.");
+  expect(texts(".coverage dd")).toEqual([]);
+});
+
 test("old data is marked, and no data draws no chart", async () => {
   await showService("billing");
   expect(text(".page-head .age-old")).toBe("⚠ last data 1 h 36 min ago");
