@@ -1,8 +1,10 @@
 #include "fieldmark/judge/levels.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -73,16 +75,6 @@ class LevelTrack {
     const Level& from = totals_[window.from];
     return {to.total - from.total, to.weight - from.weight, to.variance - from.variance};
   }
-  Level Over(const ControlWindows& windows) const {
-    Level sum;
-    for (const Window& window : windows) {
-      const Level level = Over(window);
-      sum.total += level.total;
-      sum.weight += level.weight;
-      sum.variance += level.variance;
-    }
-    return sum;
-  }
   double lowest() const { return lowest_; }
 
  private:
@@ -116,6 +108,17 @@ double Median(std::vector<double>& values) {
   return *middle;
 }
 
+// The same. Of so few, counting which are below which is quicker than putting them in order.
+double MedianOfFew(std::span<const double> values) {
+  double median = -INFINITY;
+  for (const double value : values) {
+    size_t below = 0;
+    for (const double other : values) below += other < value;
+    if (below <= values.size() / 2) median = std::max(median, value);
+  }
+  return median;
+}
+
 Transform TransformOf(const LevelTrack& track, const Windows& windows, bool volume) {
   if (volume || track.lowest() > 0) return {track.lowest() >= 0, volume, 0};
   std::vector<double> levels;
@@ -138,26 +141,39 @@ struct Difference {
 class Contrasts {
  public:
   Contrasts(const LevelTrack& track, const Transform& transform, const Windows& windows, size_t first)
-      : track_(track), transform_(transform), windows_(windows), first_(first) {}
+      : track_(track),
+        transform_(transform),
+        windows_(windows),
+        first_(first),
+        values_(windows.steps(), NAN) {}
 
-  std::optional<Difference> At(Control control, const Window& window) const {
+  // The window itself, as yet without a control; none without data.
+  std::optional<Difference> Own(const Window& window) const {
     const Level level = track_.Over(window);
     if (level.weight <= 0) return std::nullopt;
-    Difference difference{transform_(level), transform_.SamplingVariance(level), {}};
+    return Difference{Value(window, level), transform_.SamplingVariance(level), {}};
+  }
+
+  // `own` against a control.
+  std::optional<Difference> At(Control control, const Window& window, const Difference& own) const {
     switch (control) {
       case Control::kWholePast:
       case Control::kJustBefore:
-        return Against(difference, track_.Over(windows_.ControlsOf(control, window.from, first_)));
+        return Against(own, windows_.StretchOf(control, window.from, first_));
       case Control::kStep:
-        return Against(difference, JustBefore(window));
+        return Against(own, JustBefore(window));
       case Control::kSameClock:
-        return OverDays(difference, window, false);
+        return OverDays(own, window, false);
       case Control::kClockStep: {
-        const std::optional<Difference> step = Against(difference, JustBefore(window));
+        const std::optional<Difference> step = Against(own, JustBefore(window));
         return step ? OverDays(*step, window, true) : step;
       }
     }
     return std::nullopt;
+  }
+  std::optional<Difference> At(Control control, const Window& window) const {
+    const std::optional<Difference> own = Own(window);
+    return own ? At(control, window, *own) : own;
   }
 
   // From a mixture of controls, all of which must speak. It rests on the one that has most weight.
@@ -177,36 +193,53 @@ class Contrasts {
   }
 
  private:
-  std::optional<Difference> Against(Difference difference, const Level& control) const {
+  // Windows of the look's length are asked for again on each of the days after: a logarithm is dear.
+  double Value(const Window& window, const Level& level) const {
+    if (window.size() != windows_.length()) return transform_(level);
+    double& value = values_[window.from];
+    if (std::isnan(value)) value = transform_(level);
+    return value;
+  }
+
+  std::optional<Difference> Against(Difference difference, const Window& stretch) const {
+    const Level control = track_.Over(stretch);
     if (control.weight <= 0) return std::nullopt;
-    difference.value -= transform_(control);
+    difference.value -= Value(stretch, control);
     difference.sampling += transform_.SamplingVariance(control);
     difference.control = control;
     return difference;
   }
 
-  Level JustBefore(const Window& window) const {
+  // Empty where there is no whole one.
+  Window JustBefore(const Window& window) const {
     if (window.from < first_ + windows_.length()) return {};
-    return track_.Over(Window{window.from - windows_.length(), window.from});
+    return {window.from - windows_.length(), window.from};
   }
 
   // Less the median of what the days before show at that clock time: one day's incident is no day's habit.
   std::optional<Difference> OverDays(Difference difference, const Window& window, bool steps) const {
-    std::vector<double> usual;
+    std::array<double, kDaysMax> usual;
+    size_t known = 0;
     Level control;
     const size_t days = windows_.VisitEarlierDays(window.from, first_, [&](size_t start) {
       const Window earlier{start, start + window.size()};
       const Level level = track_.Over(earlier);
-      const Level before = steps ? JustBefore(earlier) : Level{0, 1, 0};
-      if (level.weight <= 0 || before.weight <= 0) return false;
-      usual.push_back(transform_(level) - (steps ? transform_(before) : 0));
+      if (level.weight <= 0) return false;
+      double value = Value(earlier, level);
+      if (steps) {
+        const Window just_before = JustBefore(earlier);
+        const Level before = track_.Over(just_before);
+        if (before.weight <= 0) return false;
+        value -= Value(just_before, before);
+      }
+      usual[known++] = value;
       control.total += level.total;
       control.weight += level.weight;
       control.variance += level.variance;
       return true;
     });
     if (days < kDaysMin) return std::nullopt;
-    difference.value -= Median(usual);
+    difference.value -= MedianOfFew(std::span(usual).first(known));
     difference.sampling += transform_.SamplingVariance(control) * (steps ? 2 : 1);
     if (!steps) difference.control = control;
     return difference;
@@ -216,6 +249,7 @@ class Contrasts {
   const Transform& transform_;
   const Windows& windows_;
   size_t first_;
+  mutable std::vector<double> values_;  // by first step; NaN where not asked for yet
 };
 
 // What an earlier window was away from its control, and how exactly that is known.
@@ -300,12 +334,16 @@ struct Row {
 
 std::vector<Row> RowsOf(const Contrasts& contrasts, const Windows& windows, size_t first) {
   std::vector<Row> rows;
-  for (const size_t at : windows.Placebos(first)) {
+  const std::vector<size_t> starts = windows.Placebos(first);
+  rows.reserve(starts.size());
+  for (const size_t at : starts) {
     if (at < first + 4 * windows.length()) continue;
+    const Window window{at, at + windows.length()};
+    const std::optional<Difference> own = contrasts.Own(window);
     Row& row = rows.emplace_back();
     row.near = windows.NearInClock(at);
     for (size_t i = 0; i < kControlCount; ++i) {
-      const auto difference = contrasts.At(kControls[i], Window{at, at + windows.length()});
+      const auto difference = own ? contrasts.At(kControls[i], window, *own) : own;
       row.values[i] = difference ? difference->value : NAN;
       row.sampling[i] = difference ? difference->sampling : 0;
     }
@@ -316,6 +354,7 @@ std::vector<Row> RowsOf(const Contrasts& contrasts, const Windows& windows, size
 // Those of a mixture, where all of it speaks.
 std::vector<Placebo> MixedOf(const std::vector<Row>& rows, const Weights& weights, bool near) {
   std::vector<Placebo> mixed;
+  mixed.reserve(rows.size());
   for (const Row& row : rows) {
     Placebo placebo;
     for (size_t i = 0; i < kControlCount; ++i) {
@@ -342,9 +381,12 @@ Placebos PlacebosUnder(const std::vector<Row>& rows, const Weights& weights, boo
 // scales.
 std::optional<Weights> MixtureOf(const std::vector<Row>& rows, std::array<bool, kControlCount> usable) {
   std::vector<Differences> kept;
+  kept.reserve(rows.size());
   for (const Row& row : rows) kept.push_back(row.values);
+  std::vector<double> spoken;
+  spoken.reserve(rows.size());
   for (size_t i = 0; i < kControlCount; ++i) {
-    std::vector<double> spoken;
+    spoken.clear();
     for (const Row& row : rows) {
       if (std::isfinite(row.values[i])) spoken.push_back(row.values[i]);
     }
@@ -526,7 +568,7 @@ LevelJudgement JudgeLevel(const Series& series, const Windows& windows) {
   const std::vector<Row> rows = RowsOf(contrasts, windows, first);
   const auto take_steadier = [&](const Weights& weights) {
     const std::optional<Difference> difference = contrasts.At(weights, windows.after());
-    if (!difference) return;
+    if (!difference || (best && difference->sampling >= best_scale)) return;
     Placebos placebos = PlacebosUnder(rows, weights, volume);
     const double scale = placebos.wander + difference->sampling;
     if (placebos.moments < kMomentsMin || (best && scale >= best_scale)) return;

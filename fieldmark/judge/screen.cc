@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fieldmark/judge/evidence.h"
+#include "fieldmark/judge/share_moments.h"
 
 namespace fieldmark::judge {
 namespace {

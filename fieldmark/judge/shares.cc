@@ -12,6 +12,7 @@
 
 #include "fieldmark/judge/dating.h"
 #include "fieldmark/judge/mixture.h"
+#include "fieldmark/judge/share_moments.h"
 #include "fieldmark/judge/tails.h"
 #include "fieldmark/judge/traffic.h"
 
@@ -37,7 +38,6 @@ constexpr double kLogOddsDrift = 0.1;
 constexpr double kDoubt = 4;
 // A tail of an eighth is not looked at more closely: times the doubt it says nothing.
 constexpr double kCommonplaceZ = 1.15;
-constexpr double kEventsForOdds = 25;
 // Of a known change, before it cuts the past short: 3.5 normal deviations come by chance once in 2 000 known
 // changes, so that a history with a dozen of them is cut for nothing in one signal of 160. Besides, log odds
 // wander by 0.14 on either side, more than those of most generated signals: at a share of a half that is
@@ -52,39 +52,6 @@ Tally Smoothed(const Tally& tally) { return {tally.events + 0.5, tally.documents
 
 double Wander(double share, double moments) {
   return kLogOddsDrift * kLogOddsDrift * Variance(share) * kMomentsMin / moments;
-}
-
-bool EnoughForOdds(const Tally& tally) {
-  return std::min(tally.events, tally.documents - tally.events) >= kEventsForOdds;
-}
-
-double LogOdds(const Tally& tally) {
-  return std::log((tally.events + 0.5) / (tally.documents - tally.events + 0.5));
-}
-
-// The window before `at`, its odds moved as they move at that clock time on earlier days; as many documents
-// as would make it as sure. None where a ratio of odds would be mere noise.
-Tally ClockStep(const ShareTrack& track, const Windows& windows, size_t at, size_t first) {
-  const size_t day = windows.day_steps();
-  const size_t length = windows.length();
-  if (day == 0 || length * 4 > day || at < first + length) return {};
-  const Tally before = track.Over(Window{at - length, at});
-  if (!EnoughForOdds(before)) return {};
-  Tally usual_before;
-  Tally usual;
-  const size_t days = windows.VisitEarlierDays(at, first + length, [&](size_t start) {
-    const Tally then_before = track.Over(Window{start - length, start});
-    const Tally then = track.Over(Window{start, start + length});
-    usual_before.events += then_before.events;
-    usual_before.documents += then_before.documents;
-    usual.events += then.events;
-    usual.documents += then.documents;
-    return true;
-  });
-  if (days < kDaysMin || !EnoughForOdds(usual_before) || !EnoughForOdds(usual)) return {};
-  const double log_odds = LogOdds(before) + LogOdds(usual) - LogOdds(usual_before);
-  const double documents = 1 / (1 / before.documents + 1 / usual.documents + 1 / usual_before.documents);
-  return {documents / (1 + std::exp(-log_odds)), documents};
 }
 
 }  // namespace
@@ -104,11 +71,6 @@ size_t FirstComparable(const ShareTrack& track, const Windows& windows) {
   return 0;
 }
 
-Tally ControlOf(const ShareTrack& track, const Windows& windows, Control control, size_t at, size_t first) {
-  return control == Control::kClockStep ? ClockStep(track, windows, at, first)
-                                        : track.Over(windows.ControlsOf(control, at, first));
-}
-
 ShareTest LeastTest(const Tally& before, double documents_after, const Windows& windows) {
   ShareTest test;
   test.documents_after = documents_after;
@@ -122,33 +84,19 @@ ShareTest LeastTest(const Tally& before, double documents_after, const Windows& 
 
 namespace {
 
-// A window and what each control says of it.
-struct Moment {
-  Tally window;
-  std::array<Tally, kControlCount> controls;
-};
-
-struct Placebo {
-  Tally window;
-  Tally control;
-  double sampling = 0;  // variance of the difference in units of p(1 − p), were documents independent
-  double difference = 0;
-};
-
+// How far the moments were from a mixture of controls.
 struct Drift {
-  std::vector<Placebo> placebos;
-  double moments = 0;      // independent ones among them
-  double correlation = 0;  // upper 90 % limit
+  std::vector<double> control_events;
+  std::vector<double> control_documents;
+  std::vector<double> sampling;     // of the difference; infinite where a part of the mixture says nothing
+  std::vector<double> differences;  // of shares
+  std::vector<double> ratios;       // of their squares to what sampling makes them
+  std::vector<double> precisions;
+  double placebos = 0;  // moments at which all of the mixture speaks
+  double ratio = 0;     // sums over these
+  double precision = 0;
+  double moments = 0;  // independent ones among them
 };
-
-std::array<Tally, kControlCount> ControlsAt(const ShareTrack& track, const Windows& windows, size_t at,
-                                            size_t first) {
-  std::array<Tally, kControlCount> controls;
-  for (size_t i = 0; i < kControlCount; ++i) {
-    controls[i] = ControlOf(track, windows, kControls[i], at, first);
-  }
-  return controls;
-}
 
 // As many documents as are as sure as the mixture is; none where a part of it says nothing.
 Tally Mixed(const std::array<Tally, kControlCount>& controls, const Weights& weights) {
@@ -163,65 +111,78 @@ Tally Mixed(const std::array<Tally, kControlCount>& controls, const Weights& wei
   return {share / variance, 1 / variance};
 }
 
-std::vector<Moment> MomentsOf(const ShareTrack& track, const Windows& windows, size_t first) {
-  std::vector<Moment> moments;
-  for (const size_t at : windows.Placebos(first)) {
-    if (at < first + 4 * windows.length()) continue;
-    const Tally window = track.Over(Window{at, at + windows.length()});
-    if (window.documents > 0) moments.push_back({window, ControlsAt(track, windows, at, first)});
+// The same of every moment.
+void MixAll(const Moments& moments, const Weights& weights, Drift& drift) {
+  std::vector<double>& shares = drift.control_events;
+  std::vector<double>& variances = drift.control_documents;
+  shares.assign(moments.size(), 0);
+  variances.assign(moments.size(), 0);
+  for (size_t i = 0; i < kControlCount; ++i) {
+    if (weights[i] <= 0) continue;
+    for (size_t j = 0; j < shares.size(); ++j) {
+      shares[j] += weights[i] * moments.controls[i].shares[j];
+      variances[j] += weights[i] * weights[i] / moments.controls[i].documents[j];
+    }
   }
-  return moments;
+  for (size_t j = 0; j < shares.size(); ++j) {
+    shares[j] /= variances[j];
+    variances[j] = 1 / variances[j];
+  }
 }
 
-// Correlation of neighbours: placebos that move together are fewer than they look.
-double IndependentMoments(const std::vector<Placebo>& placebos) {
+bool Speaks(double sampling) { return sampling < INFINITY; }
+
+// Fills the columns of `drift`, whose memory is used again. `unit` is p(1 − p).
+void FindDifferences(const Moments& moments, const Weights& weights, double unit, Drift& drift) {
+  MixAll(moments, weights, drift);
+  const size_t size = moments.size();
+  drift.sampling.resize(size);
+  drift.differences.resize(size);
+  drift.ratios.resize(size);
+  drift.precisions.resize(size);
+  for (size_t j = 0; j < size; ++j) {
+    drift.sampling[j] = moments.sampling[j] + 1 / drift.control_documents[j];
+    drift.differences[j] = moments.windows.shares[j] - drift.control_events[j] / drift.control_documents[j];
+  }
+  for (size_t j = 0; j < size; ++j) {
+    drift.ratios[j] = drift.differences[j] * drift.differences[j] / (unit * drift.sampling[j]);
+    drift.precisions[j] = 1 / drift.sampling[j];
+  }
+  drift.placebos = drift.ratio = drift.precision = 0;
+  for (size_t j = 0; j < size; ++j) {
+    if (!Speaks(drift.sampling[j])) continue;
+    ++drift.placebos;
+    drift.ratio += drift.ratios[j];
+    drift.precision += drift.precisions[j];
+  }
+}
+
+// Neighbours that move together are fewer than they look.
+double IndependentMoments(const Drift& drift) {
   double products = 0;
   double squares = 0;
-  for (size_t i = 0; i < placebos.size(); ++i) {
-    const double z = placebos[i].difference / std::sqrt(placebos[i].sampling);
+  double last_difference = 0;
+  double last_scale = 1;
+  for (size_t j = 0; j < drift.sampling.size(); ++j) {
+    if (!Speaks(drift.sampling[j])) continue;
+    const double scale = std::sqrt(drift.sampling[j]);
+    const double z = drift.differences[j] / scale;
     squares += z * z;
-    if (i > 0) products += z * placebos[i - 1].difference / std::sqrt(placebos[i - 1].sampling);
+    products += z * last_difference / last_scale;
+    last_difference = drift.differences[j];
+    last_scale = scale;
   }
   const double memory = squares > 0 ? std::clamp(products / squares, 0.0, 0.99) : 0;
-  return static_cast<double>(placebos.size()) * (1 - memory) / (1 + memory);
-}
-
-Drift DriftOf(const std::vector<Moment>& moments, const Weights& weights, const Tally& past) {
-  Drift drift;
-  for (const Moment& moment : moments) {
-    Placebo placebo;
-    placebo.window = moment.window;
-    placebo.control = Mixed(moment.controls, weights);
-    if (placebo.control.documents <= 0) continue;
-    placebo.sampling = 1 / placebo.window.documents + 1 / placebo.control.documents;
-    placebo.difference = placebo.window.share() - placebo.control.share();
-    drift.placebos.push_back(placebo);
-  }
-  if (drift.placebos.empty()) return drift;
-
-  // E[difference²] = p(1 − p)(sampling + correlation): the method of moments over all placebos.
-  const double unit = Variance(Smoothed(past).share());
-  double ratio = 0;
-  double precision = 0;
-  for (const Placebo& placebo : drift.placebos) {
-    ratio += placebo.difference * placebo.difference / (unit * placebo.sampling);
-    precision += 1 / placebo.sampling;
-  }
-  const auto count = static_cast<double>(drift.placebos.size());
-  drift.moments = IndependentMoments(drift.placebos);
-  const double rarer_events = std::min(past.events, past.documents - past.events);
-  const double dof = std::max(1.0, std::min(drift.moments, rarer_events));
-  const double dispersion = ratio / count * dof / ChiSquareLowerTenth(dof);
-  drift.correlation = std::max(0.0, (dispersion - 1) / (precision / count));
-  return drift;
+  return drift.placebos * (1 - memory) / (1 + memory);
 }
 
 // What bursts could be hiding in a past in which they would hardly have shown.
-double HiddenBursts(const std::vector<Placebo>& placebos, double share) {
+double HiddenBursts(const Moments& moments, const Drift& drift, double share) {
   const double rarer = std::min(share, 1 - share);
   double chances = 0;
-  for (const Placebo& placebo : placebos) {
-    const double expected = placebo.window.documents * rarer;
+  for (size_t j = 0; j < moments.size(); ++j) {
+    if (!Speaks(drift.sampling[j])) continue;
+    const double expected = moments.windows.documents[j] * rarer;
     chances += expected * expected / 2;
   }
   return kBurstCorrelation / (1 + chances / kChancesToFade);
@@ -249,44 +210,59 @@ struct Chosen {
   ShareTest test;
   Weights weights = Only(0);
   size_t first = 0;  // what lies before it is no control
-  std::vector<Placebo> placebos;
+  Moments moments;
+  Drift drift;          // without placebos with short history
   double variance = 0;  // of the share around what the control says, without the window's own sampling
-  double moments = 0;
+
+  bool any() const { return drift.placebos > 0; }
 };
 
-void TakeSteadier(const Weights& weights, const Tally& before, Drift drift, Chosen& chosen) {
-  const double variance = drift.correlation + 1 / before.documents;
-  if (!chosen.placebos.empty() && variance >= chosen.variance) return;
+// Takes the mixture, which says `before` of the change, where it is steadier. E[difference²] is
+// p(1 − p)(sampling + correlation): the method of moments over all placebos. `drift` is memory.
+void TakeSteadier(const Weights& weights, const Tally& before, const Tally& past, Chosen& chosen,
+                  Drift& drift) {
+  const double least = 1 / before.documents;
+  const auto steadier = [&](double variance) { return !chosen.any() || variance < chosen.variance; };
+  if (!steadier(least)) return;
+  FindDifferences(chosen.moments, weights, Variance(Smoothed(past).share()), drift);
+  if (drift.placebos == 0) return;
+  drift.moments = IndependentMoments(drift);
+  if (drift.moments < kMomentsMin) return;
+  const double rarer_events = std::min(past.events, past.documents - past.events);
+  const double dof = std::max(1.0, std::min(drift.moments, rarer_events));
+  const double dispersion = drift.ratio / drift.placebos * dof / ChiSquareLowerTenth(dof);
+  const double correlation = std::max(0.0, (dispersion - 1) / (drift.precision / drift.placebos));
+  const double variance = correlation + least;
+  if (!steadier(variance)) return;
   chosen.variance = variance;
-  chosen.moments = drift.moments;
   chosen.weights = weights;
   chosen.test.before = before;
-  chosen.placebos = std::move(drift.placebos);
+  std::swap(chosen.drift, drift);
 }
 
 // Of the controls that speak at the change and at nearly all placebos.
-std::optional<Weights> MixtureOf(const std::vector<Moment>& moments,
-                                 const std::array<Tally, kControlCount>& now, const Chosen& chosen) {
+std::optional<Weights> MixtureOf(const std::array<Tally, kControlCount>& now, const Chosen& chosen) {
+  const Moments& moments = chosen.moments;
+  const auto speaks = [](double documents) { return documents > 0; };
   std::array<bool, kControlCount> usable{};
   for (size_t i = 0; i < kControlCount; ++i) {
-    const auto spoken = std::count_if(moments.begin(), moments.end(),
-                                      [&](const Moment& moment) { return moment.controls[i].documents > 0; });
+    const std::vector<double>& documents = moments.controls[i].documents;
+    const auto spoken = std::count_if(documents.begin(), documents.end(), speaks);
     usable[i] = now[i].documents > 0 &&
                 static_cast<double>(spoken) >= kSpokenMin * static_cast<double>(moments.size());
   }
   std::vector<Differences> differences;
-  for (const Moment& moment : moments) {
-    Differences& row = differences.emplace_back();
+  differences.reserve(moments.size());
+  for (size_t j = 0; j < moments.size(); ++j) {
+    const double scale = std::sqrt(moments.sampling[j] + chosen.variance);
+    Differences row{};
+    bool all_speak = true;
     for (size_t i = 0; i < kControlCount; ++i) {
       if (!usable[i]) continue;
-      const Tally& control = moment.controls[i];
-      if (control.documents <= 0) {
-        differences.pop_back();
-        break;
-      }
-      row[i] = (moment.window.share() - control.share()) /
-               std::sqrt(1 / moment.window.documents + chosen.variance);
+      all_speak = all_speak && speaks(moments.controls[i].documents[j]);
+      row[i] = (moments.windows.shares[j] - moments.controls[i].shares[j]) / scale;
     }
+    if (all_speak) differences.push_back(row);
   }
   if (static_cast<double>(differences.size()) < kMixedFrom) return std::nullopt;
   return SteadiestMixture(differences, usable);
@@ -299,30 +275,27 @@ Chosen ChooseControl(const ShareTrack& track, const Windows& windows) {
   chosen.first = first;
   chosen.test.documents_after = track.Over(windows.after()).documents;
   const std::array<Tally, kControlCount> now = ControlsAt(track, windows, windows.after().from, first);
-  const std::vector<Moment> moments = MomentsOf(track, windows, first);
+  chosen.moments = MomentsOf(track, windows, first);
+  Drift memory;
   for (size_t i = 0; i < kControlCount; ++i) {
-    if (now[i].documents <= 0) continue;
-    Drift drift = DriftOf(moments, Only(i), past);
-    if (drift.moments >= kMomentsMin) TakeSteadier(Only(i), now[i], std::move(drift), chosen);
+    if (now[i].documents > 0) TakeSteadier(Only(i), now[i], past, chosen, memory);
   }
-  if (!chosen.placebos.empty()) {
-    if (const std::optional<Weights> weights = MixtureOf(moments, now, chosen)) {
-      Drift drift = DriftOf(moments, *weights, past);
-      const Tally before = Mixed(now, *weights);
-      if (drift.moments >= kMomentsMin) TakeSteadier(*weights, before, std::move(drift), chosen);
+  if (chosen.any()) {
+    if (const std::optional<Weights> weights = MixtureOf(now, chosen)) {
+      TakeSteadier(*weights, Mixed(now, *weights), past, chosen, memory);
     }
   }
   ShareTest& test = chosen.test;
-  if (chosen.placebos.empty()) {
+  if (!chosen.any()) {
     test.before = past;
     test.expected = Smoothed(past).share();
     test.short_history = true;
     test.odds_bound = std::max(kOddsBound, kOddsBoundFactor * LargestOddsMove(track, windows, first));
   } else {
     test.expected = Smoothed(test.before).share();
-    const double least = Wander(test.expected, chosen.moments) + 1 / test.before.documents;
+    const double least = Wander(test.expected, chosen.drift.moments) + 1 / test.before.documents;
     test.correlation =
-        std::max(chosen.variance, least) + HiddenBursts(chosen.placebos, Smoothed(past).share());
+        std::max(chosen.variance, least) + HiddenBursts(chosen.moments, chosen.drift, Smoothed(past).share());
   }
   return chosen;
 }
@@ -334,17 +307,19 @@ double SeenBefore(const Chosen& chosen, double events_after, double p) {
   const double after_scale = std::sqrt(1 / test.documents_after + test.correlation);
   size_t compared = 0;
   size_t seen = 0;
-  for (const Placebo& placebo : chosen.placebos) {
-    const double scale = std::sqrt(placebo.sampling + test.correlation);
-    if (std::abs(placebo.difference) * after_scale < 0.7 * after_difference * scale) continue;
+  for (size_t j = 0; j < chosen.moments.size(); ++j) {
+    const double sampling = chosen.drift.sampling[j];
+    if (!Speaks(sampling)) continue;
+    const double scale = std::sqrt(sampling + test.correlation);
+    if (std::abs(chosen.drift.differences[j]) * after_scale < 0.7 * after_difference * scale) continue;
     if (++compared > kPlacebosCompared) return 1;
     ShareTest then = test;
-    then.documents_after = placebo.window.documents;
-    then.before = placebo.control;
-    then.expected = Smoothed(placebo.control).share();
-    if (then.ProbabilityOf(placebo.window.events) <= p) ++seen;
+    then.documents_after = chosen.moments.windows.documents[j];
+    then.before = {chosen.drift.control_events[j], chosen.drift.control_documents[j]};
+    then.expected = Smoothed(then.before).share();
+    if (then.ProbabilityOf(chosen.moments.windows.events[j]) <= p) ++seen;
   }
-  return static_cast<double>(seen) / static_cast<double>(chosen.placebos.size() + 1);
+  return static_cast<double>(seen) / (chosen.drift.placebos + 1);
 }
 
 // Whether the same clock time a week ago had half of the move or more, with no change to blame.
@@ -379,40 +354,19 @@ bool IsCommonplace(const ShareTest& test, double events) {
 }  // namespace
 
 ShareTrack::ShareTrack(std::span<const double> events, std::span<const double> documents,
-                       const Windows& windows) {
-  events_.resize(windows.steps() + 1);
-  documents_.resize(windows.steps() + 1);
-  double events_so_far = 0;
-  double documents_so_far = 0;
-  for (size_t step = 0; step < windows.steps(); ++step) {
-    const bool usable = windows.clean(step) && step < documents.size() && step < events.size() &&
-                        documents[step] > 0 && documents[step] <= kCountMax && std::isfinite(events[step]);
-    if (usable) {
-      events_so_far += std::clamp(events[step], 0.0, documents[step]);
-      documents_so_far += documents[step];
-    }
-    events_[step + 1] = events_so_far;
-    documents_[step + 1] = documents_so_far;
-  }
-}
-
-Tally ShareTrack::Over(const Window& window) const {
-  if (window.empty()) return {};
-  // Differences of sums: what is less than a millionth of an event is rounding.
-  const double documents = documents_[window.to] - documents_[window.from];
-  const double events = events_[window.to] - events_[window.from];
-  if (documents < 1e-6) return {};
-  return {events < 1e-6 ? 0 : std::min(events, documents), documents};
-}
-
-Tally ShareTrack::Over(const ControlWindows& windows) const {
+                       const Windows& windows)
+    : sums_(windows.steps() + 1) {
+  const size_t known = std::min({windows.steps(), events.size(), documents.size()});
   Tally sum;
-  for (const Window& window : windows) {
-    const Tally tally = Over(window);
-    sum.events += tally.events;
-    sum.documents += tally.documents;
+  for (size_t step = 0; step < known; ++step) {
+    const double all = windows.clean(step) ? documents[step] : 0;
+    if (all > 0 && all <= kCountMax && std::isfinite(events[step])) {
+      sum.events += std::min(std::max(events[step], 0.0), all);
+      sum.documents += all;
+    }
+    sums_[step + 1] = sum;
   }
-  return sum;
+  std::fill(sums_.begin() + static_cast<std::ptrdiff_t>(known), sums_.end(), sum);
 }
 
 double ShareTest::ProbabilityOf(double events_after) const {

@@ -2,6 +2,7 @@
 // shift of a distribution is the share above its earlier median, a changed mix is one category's share.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -27,12 +28,17 @@ class ShareTrack {
  public:
   ShareTrack(std::span<const double> events, std::span<const double> documents, const Windows& windows);
 
-  Tally Over(const Window& window) const;
-  Tally Over(const ControlWindows& windows) const;
+  Tally Over(const Window& window) const {
+    if (window.empty()) return {};
+    // Differences of sums: what is less than a millionth of an event is rounding.
+    const double documents = sums_[window.to].documents - sums_[window.from].documents;
+    const double events = sums_[window.to].events - sums_[window.from].events;
+    if (documents < 1e-6) return {};
+    return {events < 1e-6 ? 0 : std::min(events, documents), documents};
+  }
 
  private:
-  std::vector<double> events_;
-  std::vector<double> documents_;
+  std::vector<Tally> sums_;
 };
 
 // What the probability of any number of events after the change depends on: of the past and of the amount of
@@ -59,8 +65,6 @@ struct ShareTest {
 // The first step that may be compared with: the past begins after the last known change that moved this
 // share, so that what a change brought is not held against what was before it.
 size_t FirstComparable(const ShareTrack& track, const Windows& windows);
-// What `control` says of a window that starts at step `at`; without documents where it says nothing.
-Tally ControlOf(const ShareTrack& track, const Windows& windows, Control control, size_t at, size_t first);
 // The test against `before` with the least correlation that any history can give it.
 ShareTest LeastTest(const Tally& before, double documents_after, const Windows& windows);
 

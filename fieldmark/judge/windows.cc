@@ -5,8 +5,6 @@
 namespace fieldmark::judge {
 namespace {
 
-constexpr size_t kJustBeforeWindows =
-    8;  // long enough that its own noise adds an eighth, short enough to follow drift
 constexpr size_t kNearWindows = 4;
 constexpr int64_t kDaySeconds = 86'400;
 
@@ -30,12 +28,12 @@ Windows::Windows(const Timeline& timeline, const Change& change)
   }
   after_.to = std::min(timeline.steps, after_.from + length_);
 
-  clean_.assign(timeline.steps, true);
+  clean_.assign(timeline.steps, 1);
   for (const auto& [from, to] : timeline.excluded_unix_s) {
     const size_t begin = static_cast<size_t>(
         std::clamp<int64_t>((from - start_unix_s_) / step_s_, 0, static_cast<int64_t>(timeline.steps)));
     const size_t end = std::min(step_at(to), after_.from);
-    for (size_t step = begin; step < end; ++step) clean_[step] = false;
+    for (size_t step = begin; step < end; ++step) clean_[step] = 0;
   }
   for (const int64_t time : timeline.known_changes_unix_s) {
     const size_t step = step_at(time);
@@ -46,45 +44,16 @@ Windows::Windows(const Timeline& timeline, const Change& change)
   std::sort(known_changes_.begin(), known_changes_.end());
 }
 
-ControlWindows Windows::ControlsOf(Control control, size_t at, size_t first) const {
-  ControlWindows found;
-  const auto add = [&](size_t from, size_t to) {
-    const Window window{std::max(from, first), std::min(to, at)};
-    if (!window.empty()) found.windows[found.count++] = window;
-  };
-  switch (control) {
-    case Control::kWholePast:
-      add(first, at);
-      break;
-    case Control::kJustBefore:
-      add(at - std::min(at, kJustBeforeWindows * length_), at);
-      break;
-    case Control::kStep:
-    case Control::kClockStep:
-      add(at - std::min(at, length_), at);
-      break;
-    case Control::kSameClock:
-      if (day_steps_ == 0 || length_ * 4 > day_steps_) break;
-      VisitEarlierDays(at, first + length_, [&](size_t then) {
-        add(then - length_, then + 2 * length_);
-        return true;
-      });
-      if (found.count < kDaysMin) found.count = 0;
-      break;
-  }
-  return found;
-}
-
 bool Windows::NearInClock(size_t at) const {
-  if (day_steps_ == 0 || length_ * 4 > day_steps_) return false;
+  if (!has_clock()) return false;
   const size_t apart = (after_.from - at) % day_steps_;
   return std::min(apart, day_steps_ - apart) <= kNearWindows * length_;
 }
 
 std::vector<size_t> Windows::Placebos(size_t first) const {
-  std::vector<size_t> starts;
-  for (size_t at = after_.from; at >= first + length_; at -= length_) starts.push_back(at - length_);
-  std::reverse(starts.begin(), starts.end());
+  const size_t count = after_.from > first ? (after_.from - first) / length_ : 0;
+  std::vector<size_t> starts(count);
+  for (size_t i = 0; i < count; ++i) starts[i] = after_.from - (count - i) * length_;
   return starts;
 }
 

@@ -2,7 +2,7 @@
 // moments a change can be compared with.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +17,8 @@ namespace fieldmark::judge {
 // than a week are of another season.
 inline constexpr size_t kDaysMin = 3;
 inline constexpr size_t kDaysMax = 7;
+// Long enough that its own noise adds an eighth, short enough to follow drift.
+inline constexpr size_t kJustBeforeWindows = 8;
 
 // Steps [from, to).
 struct Window {
@@ -35,19 +37,10 @@ enum class Control : uint8_t {
   kStep,        // the one before it
   kSameClock,   // the same clock time, one window earlier to one later, on the seven days before; needs three
                 // of them
-  kClockStep,   // the one before it, moved as that clock time moves on the days before; ControlsOf has the
-                // first part
+  kClockStep,   // the one before it, moved as that clock time moves on the days before
 };
 inline constexpr Control kControls[] = {Control::kWholePast, Control::kJustBefore, Control::kStep,
                                         Control::kSameClock, Control::kClockStep};
-
-struct ControlWindows {
-  std::array<Window, 7> windows;
-  size_t count = 0;
-
-  const Window* begin() const { return windows.data(); }
-  const Window* end() const { return windows.data() + count; }
-};
 
 class Windows {
  public:
@@ -58,7 +51,7 @@ class Windows {
   const Window& after() const { return after_; }
   // All steps before the change; those of an excluded stretch are not clean.
   Window before() const { return {0, after_.from}; }
-  bool clean(size_t step) const { return clean_[step]; }
+  bool clean(size_t step) const { return clean_[step] != 0; }
   // The length of a placebo window: that of the look.
   size_t length() const { return length_; }
   size_t steps() const { return clean_.size(); }
@@ -71,8 +64,19 @@ class Windows {
   // none.
   std::optional<size_t> NeighbourChange() const { return neighbour_; }
 
-  // The stretches that `control` would hold a window starting at `at` against, none of them before `first`.
-  ControlWindows ControlsOf(Control control, size_t at, size_t first) const;
+  // The stretch, not before `first`, that one of the controls without a clock holds a window starting at `at`
+  // against.
+  Window StretchOf(Control control, size_t at, size_t first) const {
+    if (control == Control::kWholePast) return {first, at};
+    const size_t back = (control == Control::kJustBefore ? kJustBeforeWindows : 1) * length_;
+    return {std::max(first, at - std::min(at, back)), at};
+  }
+  // Whether days are a whole number of steps, and a look takes no more than a quarter of one.
+  bool has_clock() const { return day_steps_ > 0 && length_ * 4 <= day_steps_; }
+  // On how many earlier days, kDaysMax at most, the same clock time is not before `first`.
+  size_t EarlierDays(size_t at, size_t first) const {
+    return day_steps_ == 0 || at < first ? 0 : std::min(kDaysMax, (at - first) / day_steps_);
+  }
   // Calls visit(start) for the same clock time on earlier days, the latest first, none before `first`, until
   // it said of kDaysMax of them that they counted. Returns how many did.
   template <class Visit>
@@ -84,8 +88,8 @@ class Windows {
     }
     return counted;
   }
-  // Whether a window that starts at `at` is within two of the clock time of the change; never where days are
-  // no whole number of steps or a look takes a quarter of one.
+  // Whether a window that starts at `at` is within two of the clock time of the change; never without a
+  // clock.
   bool NearInClock(size_t at) const;
   // Starts of placebo windows, oldest first: tiles of the look's length between `first` and the change.
   std::vector<size_t> Placebos(size_t first) const;
@@ -98,7 +102,7 @@ class Windows {
   size_t length_ = 1;
   size_t day_steps_ = 0;
   Window after_;
-  std::vector<bool> clean_;
+  std::vector<uint8_t> clean_;  // bytes, which are read faster than bits
   std::vector<size_t> known_changes_;
   std::optional<size_t> neighbour_;
 };
