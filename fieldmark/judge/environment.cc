@@ -58,7 +58,7 @@ struct Route {
 };
 
 // Whether half of the routes that could have moved did so. Volumes of both directions are one question.
-bool HalfMoved(const std::vector<Evidence>& family, Group group) {
+bool HalfMoved(const Family& family, Group group) {
   std::map<std::string_view, Route> routes;
   for (const Evidence& evidence : family) {
     const Group own = GroupOf(evidence);
@@ -76,7 +76,7 @@ bool HalfMoved(const std::vector<Evidence>& family, Group group) {
 
 // Whether the other routes' requests together moved the same way, by half as much or more: each by itself may
 // be too few to show it.
-bool OthersMoved(const std::vector<Evidence>& family, const Evidence& volume) {
+bool OthersMoved(const Family& family, const Evidence& volume) {
   size_t others = 0;
   double from = 0;
   double to = 0;
@@ -94,7 +94,7 @@ bool OthersMoved(const std::vector<Evidence>& family, const Evidence& volume) {
 
 }  // namespace
 
-void MarkEnvironment(const std::vector<Evidence>& family, std::vector<Candidate>& candidates) {
+void MarkEnvironment(const Family& family, std::vector<Candidate>& candidates) {
   for (const Group group : {Group::kRisen, Group::kFallen, Group::kContents}) {
     const auto in_group = [&](const Candidate& candidate) { return GroupOf(*candidate.evidence) == group; };
     if (std::none_of(candidates.begin(), candidates.end(), in_group)) continue;

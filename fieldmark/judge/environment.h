@@ -13,6 +13,6 @@ namespace fieldmark::judge {
 // them: volumes that all rose, or all fell, but for those that all but ended; contents, if they are neither
 // errors nor nulls nor structure, which no day of the week brings. What got worse everywhere is never
 // explained away.
-void MarkEnvironment(const std::vector<Evidence>& family, std::vector<Candidate>& candidates);
+void MarkEnvironment(const Family& family, std::vector<Candidate>& candidates);
 
 }  // namespace fieldmark::judge

@@ -1,6 +1,7 @@
 // Evidence: what is kept of a signal until the whole family is known.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -50,6 +51,9 @@ struct Evidence : Signal, Move {
   // and distributions relative to the earlier level.
   double Reach(double p) const;
 };
+
+// Of all signals of a verdict. Each stays where it is: moving a hundred thousand takes as long as a screen.
+using Family = std::deque<Evidence>;
 
 // Failures and refusals are of the service's own making, whoever asks; that clients ask again comes of them.
 bool IsFailure(const Evidence& evidence);

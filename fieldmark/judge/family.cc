@@ -94,7 +94,7 @@ std::vector<double> AdjustedP(const std::vector<double>& p) {
   return adjusted;
 }
 
-void PoolTails(std::vector<Evidence>& family) {
+void PoolTails(Family& family) {
   std::map<Kind, FarPlacebos> pooled;
   PooledDispersion of_few;
   const auto by_past = [](Evidence& evidence) -> LevelJudgement* {
@@ -138,7 +138,7 @@ std::vector<Candidate> WithoutExplained(const std::vector<Candidate>& candidates
   return kept;
 }
 
-Coverage CoverageOf(const std::vector<Evidence>& family, double covered_min, double significance) {
+Coverage CoverageOf(const Family& family, double covered_min, double significance) {
   Coverage coverage;
   double weight = 0;
   double judged = 0;

@@ -15,7 +15,7 @@ std::vector<double> AdjustedP(const std::vector<double>& p);
 
 // Judges each level's tail by those of the family's other levels of its kind too: one signal's past has few
 // placebos far out.
-void PoolTails(std::vector<Evidence>& family);
+void PoolTails(Family& family);
 
 // A finding that another one of the same family explains is no finding: a type that left for another, values
 // of a field whose type changed, the hashes of values that moved, the exceptions behind a status. Only one as
@@ -34,6 +34,6 @@ struct Coverage {
   double documents_after = 0;   // the busiest signal of each subject, summed
   double documents_needed = 0;  // for `covered_min`; 0 when no traffic would do
 };
-Coverage CoverageOf(const std::vector<Evidence>& family, double covered_min, double significance);
+Coverage CoverageOf(const Family& family, double covered_min, double significance);
 
 }  // namespace fieldmark::judge

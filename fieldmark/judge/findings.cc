@@ -57,7 +57,7 @@ double Median(std::vector<double> values) {
 }
 
 // Over every signal of a small family, over some of a large one: so many, spread over all amounts of data.
-double MedianReach(const std::vector<Evidence>& family, double significance) {
+double MedianReach(const Family& family, double significance) {
   std::vector<const Evidence*> judged;
   for (const Evidence& evidence : family) {
     if (evidence.standing == Standing::kJudged && !evidence.screened) judged.push_back(&evidence);
@@ -94,7 +94,7 @@ void DoubtWhereOthersAsk(std::vector<Candidate>& moved) {
   }
 }
 
-std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budget, double suspected_q) {
+std::vector<Candidate> MovedOf(const Family& family, double budget, double suspected_q) {
   std::vector<const Evidence*> judged;
   std::vector<double> p;
   for (const Evidence& evidence : family) {
@@ -118,14 +118,14 @@ std::vector<Candidate> MovedOf(const std::vector<Evidence>& family, double budge
 
 }  // namespace
 
-double SignificanceOf(const std::vector<Evidence>& family, double budget) {
+double SignificanceOf(const Family& family, double budget) {
   const auto judged = std::count_if(family.begin(), family.end(), [](const Evidence& evidence) {
     return evidence.standing == Standing::kJudged;
   });
   return budget / static_cast<double>(std::max<std::ptrdiff_t>(1, judged));
 }
 
-std::vector<Finding> FindingsOf(const std::vector<Evidence>& family, double budget, double suspected_q,
+std::vector<Finding> FindingsOf(const Family& family, double budget, double suspected_q,
                                 std::string (*sentence)(const Evidence&)) {
   const double significance = SignificanceOf(family, budget);
   std::vector<Finding> findings;
@@ -136,7 +136,7 @@ std::vector<Finding> FindingsOf(const std::vector<Evidence>& family, double budg
   return WithAlikeMerged(std::move(findings));
 }
 
-void CountFamily(const std::vector<Evidence>& family, double significance, Verdict& verdict) {
+void CountFamily(const Family& family, double significance, Verdict& verdict) {
   for (const Evidence& evidence : family) {
     verdict.judged += evidence.standing == Standing::kJudged;
     verdict.not_enough += evidence.standing == Standing::kNotEnough;

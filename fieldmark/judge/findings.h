@@ -10,14 +10,14 @@
 namespace fieldmark::judge {
 
 // Significance of one finding among all judged: what its reach is computed for.
-double SignificanceOf(const std::vector<Evidence>& family, double budget);
+double SignificanceOf(const Family& family, double budget);
 
 // What moved, worst first: Changed within `budget` of false discoveries, else Suspected up to `suspected_q`;
 // without what another finding explains, and like ones of several subjects as one. `sentence` says one.
-std::vector<Finding> FindingsOf(const std::vector<Evidence>& family, double budget, double suspected_q,
+std::vector<Finding> FindingsOf(const Family& family, double budget, double suspected_q,
                                 std::string (*sentence)(const Evidence&));
 
 // Fills how many signals were judged and how many not, and what could have been seen in them.
-void CountFamily(const std::vector<Evidence>& family, double significance, Verdict& verdict);
+void CountFamily(const Family& family, double significance, Verdict& verdict);
 
 }  // namespace fieldmark::judge

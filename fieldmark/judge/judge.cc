@@ -43,8 +43,8 @@ struct Judge::State_ {
   Change change;
   Settings settings;
   Windows windows;
-  std::vector<Evidence> family;
-  std::unordered_set<std::string> names;
+  Family family;
+  std::unordered_set<std::string_view> names;  // those of the family's own
   size_t duplicates = 0;
 
   Windows WindowsWithout(const Stretches& excluded_unix_s) const {
@@ -82,7 +82,7 @@ Judge::Judge(const Timeline& timeline, const Change& change, const Settings& set
 Judge::~Judge() = default;
 
 void Judge::Add(const Series& series, const Stretches& excluded_unix_s) {
-  if (!state_->names.insert(series.signal).second) {
+  if (state_->names.contains(series.signal)) {
     ++state_->duplicates;
     return;
   }
@@ -91,7 +91,9 @@ void Judge::Add(const Series& series, const Stretches& excluded_unix_s) {
   state_->family.push_back(excluded_unix_s.empty()
                                ? EvidenceOf(series, state_->windows, settings)
                                : EvidenceOf(series, state_->WindowsWithout(excluded_unix_s), settings));
-  if (!state_->change.has_earlier_version) state_->family.back().standing = Standing::kCannotCompare;
+  Evidence& evidence = state_->family.back();
+  if (!state_->change.has_earlier_version) evidence.standing = Standing::kCannotCompare;
+  state_->names.insert(evidence.signal);
 }
 
 bool Judge::HasJudged(std::string_view signal) const {

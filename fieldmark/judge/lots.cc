@@ -269,8 +269,8 @@ Evidence EvidenceOf(const Series& series, const Sides& sides, const Settings& se
   return evidence;
 }
 
-std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::BodySummary& after,
-                               const Settings& settings) {
+Family FamilyOf(const bucket::BodySummary& before, const bucket::BodySummary& after,
+                const Settings& settings) {
   SubjectHistory history("", 2);
   for (const auto& [side, body] : {std::pair(kBefore, &before), std::pair(kAfter, &after)}) {
     bucket::SubjectSummary summary;
@@ -280,7 +280,7 @@ std::vector<Evidence> FamilyOf(const bucket::BodySummary& before, const bucket::
   Timeline timeline;
   timeline.steps = 2;
   const Sides sides{before.fields, after.fields};
-  std::vector<Evidence> family;
+  Family family;
   for (const Series& series : SignalsOf(std::move(history), timeline)) {
     // The age of what a file holds says when it was read.
     if (series.statistic == "freshness") continue;
@@ -338,7 +338,7 @@ Comparison Compare(const bucket::SavedProfile& before, const bucket::SavedProfil
   }
   FoldMaps(old_body, new_body);
 
-  const std::vector<Evidence> family = FamilyOf(old_body, new_body, settings);
+  const Family family = FamilyOf(old_body, new_body, settings);
   Verdict& verdict = comparison.verdict;
   const double significance = SignificanceOf(family, settings.false_alarm_budget);
   verdict.findings =

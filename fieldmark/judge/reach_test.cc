@@ -61,22 +61,22 @@ Evidence Volume(double far) {
 }
 
 TEST(PooledTails, AreThoseOfTheFamily) {
-  std::vector<Evidence> alone{Volume(0)};
+  Family alone{Volume(0)};
   PoolTails(alone);
   EXPECT_EQ(alone[0].p, Volume(0).p) << "nobody else says anything";
 
-  std::vector<Evidence> calm(12, Volume(0));
+  Family calm(12, Volume(0));
   PoolTails(calm);
   EXPECT_LT(calm[0].p, alone[0].p / 3);
 
-  std::vector<Evidence> wild(12, Volume(30));
+  Family wild(12, Volume(30));
   wild[0] = Volume(0);
   PoolTails(wild);
   EXPECT_GT(wild[0].p, alone[0].p) << "its own past is short; that of the others counts";
 
   Evidence small = Volume(0);
   small.p = 1;  // below the least effect
-  std::vector<Evidence> family(12, small);
+  Family family(12, small);
   PoolTails(family);
   EXPECT_EQ(family[0].p, 1);
 }
