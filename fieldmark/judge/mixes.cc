@@ -18,40 +18,41 @@ constexpr size_t kEnumValuesMax = 32;        // taste: with more, one that comes
 constexpr double kConstantBeforeMax = 0.95;  // of documents: with more it was hardly less constant before
 constexpr double kMost = 0.5;
 
-// A series' mixes without their maps: categories numbered, counts in documents.
-struct Table {
+// Of one category: in which steps it was, in how many documents.
+struct Category {
   struct Entry {
-    uint32_t category;
+    size_t step;
     double documents;
   };
+  std::string name;
+  std::vector<Entry> entries;
+};
+
+struct Table {
   std::vector<double> documents;  // a step
-  std::vector<std::vector<Entry>> steps;
-  std::vector<std::string> names;  // by category
-  size_t categories = 0;
+  std::vector<Category> categories;
 };
 
 Table TableOf(const Series& series) {
   Table table;
-  std::unordered_map<std::string_view, uint32_t> numbers;
+  table.documents.resize(series.mixes.size());
+  std::unordered_map<std::string_view, size_t> numbers;
+  const auto counts = [](double count) { return count > 0 && count <= kCountMax; };
   for (size_t step = 0; step < series.mixes.size(); ++step) {
-    std::vector<Table::Entry>& entries = table.steps.emplace_back();
     double sum = 0;
-    for (const auto& [category, count] : series.mixes[step]) {
-      if (!(count > 0) || count > kCountMax) continue;
-      const auto [at, is_new] = numbers.try_emplace(category, static_cast<uint32_t>(numbers.size()));
-      const uint32_t number = at->second;
-      if (is_new) table.names.push_back(category);
-      entries.push_back({number, count});
-      sum += count;
-    }
+    for (const auto& [category, count] : series.mixes[step]) sum += counts(count) ? count : 0;
     // An array's items are one document's.
     const bool weighed = step < series.weights.size() && series.weights[step] > 0;
     const double each = weighed && sum > 0 ? std::min(1.0, series.weights[step] / sum) : 1;
-    for (Table::Entry& entry : entries) entry.documents *= each;
-    table.documents.push_back(sum * each);
+    table.documents[step] = sum * each;
+    for (const auto& [category, count] : series.mixes[step]) {
+      if (!counts(count)) continue;
+      const auto [at, is_new] = numbers.try_emplace(category, numbers.size());
+      if (is_new) table.categories.push_back({category, {}});
+      table.categories[at->second].entries.push_back({step, count * each});
+    }
   }
-  if (table.names.empty()) table.names.emplace_back();  // of nothing there is one, and nowhere
-  table.categories = table.names.size();
+  if (table.categories.empty()) table.categories.emplace_back();  // of nothing there is one, and nowhere
   return table;
 }
 
@@ -59,19 +60,30 @@ struct Totals {
   std::vector<double> before, after;  // by category
   double documents_before = 0;
   double documents_after = 0;
+  // By category: documents before the step that first had it; no step before the change did: none.
+  std::vector<double> documents_unseen;
 };
 
 Totals TotalsOf(const Table& table, const Windows& windows) {
   Totals totals;
-  totals.before.resize(table.categories);
-  totals.after.resize(table.categories);
-  for (size_t step = 0; step < std::min(table.steps.size(), windows.after().to); ++step) {
-    if (!windows.clean(step)) continue;
+  const size_t steps = std::min(table.documents.size(), windows.after().to);
+  std::vector<double> documents_until(steps);
+  for (size_t step = 0; step < steps; ++step) {
     const bool is_after = step >= windows.after().from;
-    for (const Table::Entry& entry : table.steps[step]) {
-      (is_after ? totals.after : totals.before)[entry.category] += entry.documents;
+    documents_until[step] = totals.documents_before;
+    if (windows.clean(step))
+      (is_after ? totals.documents_after : totals.documents_before) += table.documents[step];
+  }
+  for (const Category& category : table.categories) {
+    double& before = totals.before.emplace_back();
+    double& after = totals.after.emplace_back();
+    double& unseen = totals.documents_unseen.emplace_back(-1);
+    for (const Category::Entry& entry : category.entries) {
+      if (entry.step >= steps || !windows.clean(entry.step)) continue;
+      const bool is_after = entry.step >= windows.after().from;
+      (is_after ? after : before) += entry.documents;
+      if (!is_after && unseen < 0) unseen = documents_until[entry.step];
     }
-    (is_after ? totals.documents_after : totals.documents_before) += table.documents[step];
   }
   return totals;
 }
@@ -97,29 +109,19 @@ std::vector<uint32_t> Ranked(const Totals& totals, double& variation) {
 }
 
 ShareTrack TrackOf(const Table& table, const Windows& windows, uint32_t category) {
-  std::vector<double> events(table.steps.size());
-  for (size_t step = 0; step < table.steps.size(); ++step) {
-    for (const Table::Entry& entry : table.steps[step]) {
-      if (entry.category == category) events[step] += entry.documents;
-    }
+  std::vector<double> events(table.documents.size());
+  for (const Category::Entry& entry : table.categories[category].entries) {
+    events[entry.step] += entry.documents;
   }
   return ShareTrack(events, table.documents, windows);
 }
 
 // Whether the field is one of few values, all of which the first half of the past has shown: what comes then
 // is new, and not merely rare.
-bool KnowsItsValues(const Table& table, double documents_before, const Windows& windows, uint32_t category) {
-  if (table.categories > kEnumValuesMax) return false;
-  std::vector<bool> seen(table.categories);
-  double documents = 0;
-  for (size_t step = 0; step < std::min(table.steps.size(), windows.before().to); ++step) {
-    if (!windows.clean(step)) continue;
-    for (const Table::Entry& entry : table.steps[step]) {
-      if (!seen[entry.category] && entry.category != category && documents > documents_before / 2)
-        return false;
-      seen[entry.category] = true;
-    }
-    documents += table.documents[step];
+bool KnowsItsValues(const Totals& totals, uint32_t category) {
+  if (totals.before.size() > kEnumValuesMax) return false;
+  for (uint32_t other = 0; other < totals.before.size(); ++other) {
+    if (other != category && totals.documents_unseen[other] > totals.documents_before / 2) return false;
   }
   return true;
 }
@@ -150,11 +152,10 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     const ShareJudgement judgement = JudgeShare(track, windows);
     const double from = judgement.test.before.share();
     const double to = judgement.after.share();
-    const double new_p =
-        NewValueP(track, windows, KnowsItsValues(table, totals.documents_before, windows, category));
+    const double new_p = NewValueP(track, windows, KnowsItsValues(totals, category));
     const bool moved = (new_p < 1 || variation >= kVariationMin) && ShareMovedEnough(from, to, settings);
     const double part_p = std::min(judgement.p, new_p);
-    const double p = moved ? std::min(1.0, part_p * static_cast<double>(table.categories)) : 1;
+    const double p = moved ? std::min(1.0, part_p * static_cast<double>(table.categories.size())) : 1;
     // Where one value goes another comes, which says more.
     const bool came_as_surely = judgement.up && !evidence.up && p <= kBeyondDoubt;
     if (p >= best_p && !came_as_surely) continue;
@@ -163,13 +164,13 @@ void WeighMix(const Series& series, const Windows& windows, const Settings& sett
     evidence.p = p;
     evidence.from = from;
     evidence.to = to;
-    evidence.category = CategoryValue(series, table.names[category]);
+    evidence.category = CategoryValue(series, table.categories[category].name);
     evidence.suspected_at_most = from <= 0 && judgement.after.events < kFirstEventsMin;
     evidence.structure = StructureOf(track.Over(windows.before()), judgement.after);
   }
   evidence.effect = variation;
   evidence.reach_min = std::max(kVariationMin, ShareMoveMin(evidence.from, settings));
-  evidence.tests = static_cast<double>(table.categories);
+  evidence.tests = static_cast<double>(table.categories.size());
 }
 
 }  // namespace fieldmark::judge
