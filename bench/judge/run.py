@@ -3,7 +3,7 @@
 
     python bench/judge/run.py [--full] [--kpi FOLDER] [--series FOLDER] [--only PART,…] [--json FILE]
 
-One fixed configuration for all rows. The fast mode takes about a minute; the full one measures what
+One fixed configuration for all rows. The fast mode takes about two minutes; the full one measures what
 docs/reference/judge.md publishes. --kpi: alumik/AnoTransfer-data's `real-world`; --series: a folder of
 fieldmark.series/1 files with labels.json. Neither is part of the project.
 """
@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import watching  # noqa: E402
-from generator import decoys, oracle, questions, service  # noqa: E402
+from generator import canary, decoys, oracle, questions, service  # noqa: E402
 from intervals import Tally  # noqa: E402
 from kpi import EFFECTS, LOOKS, KpiFamilies, Kpis, published_series, read_kpis  # noqa: E402
 from rivals import RIVALS, Sides  # noqa: E402
@@ -191,6 +191,40 @@ def measure_decoys(report: Report, judge: Judge, full: bool, seed: int) -> None:
         report.row("decoys", name, tally, "≤ .05")
 
 
+def _add(tallies: dict[str, Tally], what: str, seed: int, names: set[str], effects: dict[str, float]) -> None:
+    if not effects:
+        tallies.setdefault(f"{what}, nothing changed", Tally()).add(seed, bool(names))
+        return
+    for name in effects:
+        tallies.setdefault(f"{what}, found", Tally()).add(seed, name in names)
+    if names:
+        false = tallies.setdefault(f"{what}, false among what was found", Tally())
+        false.add(seed, len(names - set(effects)), len(names))
+
+
+def measure_canaries(report: Report, judge: Judge, full: bool, seed: int) -> None:
+    report.title(f"Canaries, {canary.SIGNALS} signals on {canary.INSTANCES} instances, both versions alive, 1 h")
+    for spread in (0.0, 0.5, 1.0):
+        tallies: dict[str, Tally] = {}
+        for number in range(seed, seed + (35 if full else 1)):
+            for one in canary.canaries(number, spread):
+                _add(tallies, "Fieldmark", number, canary.found(judge, one, "1h"), one.effects)
+                _add(tallies, "who knows the spread", number, canary.found_beside(one), one.effects)
+        for key in sorted(tallies):
+            report.row("canary", f"spread × {spread:g}, {key}", tallies[key])
+
+
+def measure_load(report: Report, judge: Judge, full: bool, seed: int) -> None:
+    report.title("Latencies that follow the load, 1 h")
+    for power in (0.0, 0.5, 1.0):
+        tallies: dict[str, Tally] = {}
+        for number in range(seed, seed + (20 if full else 1)):
+            for deployment, names in questions.under_load(judge, number, power, "1h"):
+                _add(tallies, "Fieldmark", number, set(names), deployment.effects)
+        for key in sorted(tallies):
+            report.row("load", f"load to the power of {power:g}, {key}", tallies[key])
+
+
 def measure_watch(report: Report, judge: Judge, full: bool, seed: int) -> None:
     signals, weeks = (100, 100) if full else (50, 2)
     report.title(f"Between changes: alarms of services of {signals} signals, a week each")
@@ -219,7 +253,8 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="what is published; takes an hour")
     parser.add_argument("--kpi", type=Path, help="folder of CSV files")
     parser.add_argument("--series", type=Path, help="folder of fieldmark.series/1 files and labels.json")
-    parser.add_argument("--only", default="kpi,series,service,questions,decoys,watch", help="parts, by comma")
+    all_parts = "kpi,series,service,questions,decoys,canary,load,watch"
+    parser.add_argument("--only", default=all_parts, help="parts, by comma")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", default="fieldmark")
     parser.add_argument("--json", type=Path, help="rows, as JSON")
@@ -236,6 +271,10 @@ def main() -> None:
         measure_questions(report, judge, options.full, options.seed)
     if "decoys" in parts:
         measure_decoys(report, judge, options.full, options.seed)
+    if "canary" in parts:
+        measure_canaries(report, judge, options.full, options.seed)
+    if "load" in parts:
+        measure_load(report, judge, options.full, options.seed)
     if "watch" in parts:
         measure_watch(report, judge, options.full, options.seed)
     print(f"\nmeasured in {time.monotonic() - started:.0f} s")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from generator.service import DAY, HOUR, START, STEP_S, STEPS, Maker, Truth, drift
+from generator.service import DAY, HOUR, START, STEP_S, STEPS, Deployment, Maker, Truth, drift
 from series import Judge, Signal, Timeline, changed_signals, text_of
 
 NULLS_FAMILY = 50
@@ -92,3 +92,19 @@ def reach_found(judge: Judge, seed: int, look: str) -> Iterator[tuple[str, bool]
         maker.draw(signal, truth)
         (answer,) = judge.ask(text_of(TIMELINE, [signal]), change, look)
         yield truth.kind, name in changed_signals(answer)
+
+
+def under_load(judge: Judge, seed: int, power: float, look: str) -> Iterator[tuple[Deployment, list[str]]]:
+    """Deployments that move latencies, of a service whose latencies and failures grow as this power of a route's load,
+    and what is called Changed of these and of requests."""
+    maker = Maker(seed, 300, under_load=power)
+    truths, signals = maker.plan()
+    kept = {name: signal for name, signal in signals.items() if not signal.field}
+    maker.random = np.random.default_rng([seed, 1])  # the same deployments under any load
+    deployments = maker.deploy({name: truths[name] for name, signal in kept.items() if signal.statistic == "latency"})
+    for name, signal in kept.items():
+        maker.draw(signal, truths[name])
+    judged = [held for held in deployments if 6 * DAY <= held.step <= STEPS - HOUR]
+    timeline = Timeline(START, STEP_S, [TIMELINE.time_of(held.step) for held in deployments])
+    answers = judge.ask(text_of(timeline, kept.values()), [TIMELINE.time_of(held.step) for held in judged], look)
+    yield from zip(judged, map(changed_signals, answers), strict=True)

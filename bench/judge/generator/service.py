@@ -82,16 +82,19 @@ class Subject:
     name: str
     volume: Truth
     failing: Array  # additional log odds of failure
+    loaded: Array  # additional log odds of failure and log latency
 
 
 class Maker:
     """Builds a service signal by signal; everything follows from the seed."""
 
-    def __init__(self, seed: int, signals: int, calm: bool = False) -> None:
-        """A calm service has no holidays, failures or bursts."""
+    def __init__(self, seed: int, signals: int, calm: bool = False, under_load: float = 0) -> None:
+        """A calm service has no holidays, failures or bursts. Latency and the odds of failure grow as the power
+        `under_load` of what a route is asked."""
         self.random = np.random.default_rng(seed)
         self._wanted = signals
         self._calm = calm
+        self._under_load = under_load
         self._holiday = np.zeros(STEPS)
         if self.random.random() < 0.3 and not calm:
             day = int(self.random.integers(8, DAYS))
@@ -105,7 +108,7 @@ class Maker:
 
     def service(self) -> Service:
         truths, signals = self.plan()
-        deployments = self._deploy(truths)
+        deployments = self.deploy(truths)
         for name, signal in signals.items():
             self.draw(signal, truths[name])
         timeline = Timeline(START, STEP_S, [START + d.step * STEP_S for d in deployments])
@@ -149,11 +152,12 @@ class Maker:
         for at in self.random.integers(0, STEPS, 0 if self._calm else self.random.poisson(DAYS / 2)):
             failing[at] += self.random.uniform(1, 2.5)
         volume = Truth("volume", usual, walk, deviation, memory_h, documents)
-        return Subject(f"GET /r{index}", volume, failing)
+        load = usual + walk
+        return Subject(f"GET /r{index}", volume, failing, self._under_load * (load - load.mean()))
 
     def _add_failures(self, subject: Subject, truths: dict[str, Truth], signals: dict[str, Signal]) -> None:
         name = f"{subject.name} status 5xx"
-        usual = self.random.uniform(np.log(1e-5), np.log(1e-2)) + subject.failing
+        usual = self.random.uniform(np.log(1e-5), np.log(1e-2)) + subject.failing + subject.loaded
         deviation, memory_h = self._pick("rate"), self.random.uniform(1, 12)
         walk = drift(self.random, deviation, memory_h)
         truths[name] = Truth("rate", usual, walk, deviation, memory_h, subject.volume.documents)
@@ -168,7 +172,7 @@ class Maker:
         usual = np.full(STEPS, self.random.uniform(np.log(5), np.log(500)))
         usual += self.random.uniform(0, 0.15) * rhythm(14)
         if timing:
-            usual = usual + 0.1 * np.minimum(subject.failing, 3)
+            usual = usual + 0.1 * np.minimum(subject.failing, 3) + subject.loaded
         truths[name] = Truth(
             "level", usual, drift(self.random, deviation, memory_h), deviation, memory_h, subject.volume.documents,
             spread=self.random.uniform(0.3, 0.9),
@@ -195,7 +199,7 @@ class Maker:
         walk = drift(self.random, deviation, memory_h)
         truths[name] = Truth(kind, usual, walk, deviation, memory_h, subject.volume.documents)
 
-    def _deploy(self, truths: dict[str, Truth]) -> list[Deployment]:
+    def deploy(self, truths: dict[str, Truth]) -> list[Deployment]:
         """About three on a working day between 8 and 18 h, two hours apart; three in five change nothing."""
         deployments: list[Deployment] = []
         names = list(truths)
@@ -215,14 +219,18 @@ class Maker:
         return deployments
 
     def _effect(self, truth: Truth, step: int) -> float:
-        """A move from hardly visible to drastic, kept for good."""
+        """Kept for good."""
+        move = self.size_of(truth)
+        truth.effect[step:] += move
+        return move
+
+    def size_of(self, truth: Truth) -> float:
+        """A move from hardly visible to drastic."""
         size = float(np.exp(self.random.uniform(np.log(0.2), np.log(2.5))))
         if truth.kind in ("volume", "level"):
             size *= 0.4
         # Errors and nulls rather come than go.
-        move = size if self.random.random() < 0.75 else -size
-        truth.effect[step:] += move
-        return move
+        return size if self.random.random() < 0.75 else -size
 
     def draw(self, signal: Signal, truth: Truth) -> None:
         """Samples the signal's steps from its truth."""
