@@ -9,6 +9,7 @@
 
 #include "fieldmark/judge/dating.h"
 #include "fieldmark/judge/evidence.h"
+#include "fieldmark/judge/load.h"
 #include "fieldmark/judge/tails.h"
 
 namespace fieldmark::judge {
@@ -118,17 +119,33 @@ double EventsBeyond(const Threshold& threshold, const sketch::HistogramColumn& h
   return events + static_cast<double>(whole);
 }
 
+// Of natural logarithms.
+double BucketsOfOne(int scale) { return std::exp2(scale) / std::log(2); }
+
+// The same, had each value been larger by so many buckets, of which the last is taken in part.
+double EventsBeyond(Threshold threshold, const sketch::HistogramColumn& histograms, size_t step, int scale,
+                    double each, double larger) {
+  const double whole = std::floor(larger);
+  threshold.place -= static_cast<int64_t>(whole);
+  const double events = EventsBeyond(threshold, histograms, step, scale, each);
+  if (larger == whole) return events;
+  --threshold.place;
+  return events + (larger - whole) * (EventsBeyond(threshold, histograms, step, scale, each) - events);
+}
+
 // One for each threshold. A step's histogram is looked at once for all of them: it is far away in memory.
+// The logarithms of a step's values count as so much `larger`; as they are where that is empty.
 std::vector<ShareTrack> TracksOf(const Series& series, const Windows& windows, int scale,
-                                 const std::vector<Threshold>& thresholds) {
+                                 const std::vector<Threshold>& thresholds, std::span<const double> larger) {
   const size_t steps = series.distributions.size();
   std::vector<std::vector<double>> events(thresholds.size(), std::vector<double>(steps));
   std::vector<double> documents(steps);
   for (size_t step = 0; step < steps; ++step) {
     const double each = DocumentsEach(series, step);
     documents[step] = each * static_cast<double>(series.distributions.count(step));
+    const double by = step < larger.size() ? larger[step] * BucketsOfOne(scale) : 0;
     for (size_t i = 0; i < thresholds.size(); ++i)
-      events[i][step] = EventsBeyond(thresholds[i], series.distributions, step, scale, each);
+      events[i][step] = EventsBeyond(thresholds[i], series.distributions, step, scale, each, by);
   }
   std::vector<ShareTrack> tracks;
   for (const std::vector<double>& of_one : events) tracks.emplace_back(of_one, documents, windows);
@@ -141,7 +158,7 @@ double BeyondBound(const Series& series, const Windows& windows, int scale, int6
   const auto bound = static_cast<int64_t>(std::ceil(std::log2(kLevelBound) * std::exp2(scale)));
   const Threshold at_median{median, up, 0.5};
   const Threshold scaled{up ? median + bound : median - bound, up, 0.5};
-  const std::vector<ShareTrack> tracks = TracksOf(series, windows, scale, {at_median, scaled});
+  const std::vector<ShareTrack> tracks = TracksOf(series, windows, scale, {at_median, scaled}, {});
   const Tally before = tracks[0].Over(windows.before());
   const Tally after = tracks[1].Over(windows.after());
   if (before.documents < 30 || after.documents < 30) return 1;
@@ -205,6 +222,37 @@ bool LoadExplains(const Part& part) {
   return load > 1 && part.to > part.from && part.to <= load * load * part.from;
 }
 
+// By how much the logarithm of each earlier step's values would have been larger under the load of the
+// window; empty where they do not follow it.
+std::vector<double> LargerUnderLoad(const Series& series, const Windows& windows) {
+  std::vector<double> levels;
+  std::vector<double> documents;
+  for (size_t step = 0; step < series.distributions.size(); ++step) {
+    double sum = 0;
+    double count = 0;
+    for (const sketch::PackedBucket& bucket : series.distributions.positive(step)) {
+      sum += bucket.index() * static_cast<double>(bucket.count());
+      count += static_cast<double>(bucket.count());
+    }
+    levels.push_back(count > 0 ? sum / count / BucketsOfOne(series.distributions.scale(step)) : 0);
+    documents.push_back(count);
+  }
+  return UnderLoadOfWindow(levels, documents, windows);
+}
+
+// On average over the documents of the past.
+double Mean(std::span<const double> larger, const Series& series, const Windows& windows) {
+  double sum = 0;
+  double documents = 0;
+  for (size_t step = 0; step < std::min(larger.size(), windows.before().to); ++step) {
+    if (!windows.clean(step)) continue;
+    const auto count = static_cast<double>(series.distributions.count(step));
+    sum += count * larger[step];
+    documents += count;
+  }
+  return documents > 0 ? sum / documents : 0;
+}
+
 std::vector<float> QuantilesOf(const Histogram& histogram) {
   std::vector<float> quantiles;
   for (size_t i = 1; i <= kQuantiles; ++i) {
@@ -234,16 +282,22 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
                        Evidence& evidence) {
   const Sides sides = SidesOf(series, windows);
   const int scale = CommonScale(series);
-  const std::vector<Threshold> thresholds = ThresholdsOf(sides.before, scale, series, windows);
+  std::vector<Threshold> thresholds = ThresholdsOf(sides.before, scale, series, windows);
+  std::vector<double> larger;
+  // With two versions alive neither's documents are the load, and both bear it.
+  if (IsTiming(series) && series.beside == nullptr) larger = LargerUnderLoad(series, windows);
+  const double all_larger = Mean(larger, series, windows);
+  for (Threshold& threshold : thresholds) threshold.place += std::llround(all_larger * BucketsOfOne(scale));
   const auto parts = static_cast<double>(thresholds.size());
   evidence.p = 1;
   double best_p = 2;
   ShareTest median_test;  // what could have been seen is said of all values
-  const std::vector<ShareTrack> tracks = TracksOf(series, windows, scale, thresholds);
+  const std::vector<ShareTrack> tracks = TracksOf(series, windows, scale, thresholds, larger);
   for (size_t i = 0; i < thresholds.size(); ++i) {
     const Threshold& threshold = thresholds[i];
     const ShareTrack& track = tracks[i];
-    Part part{threshold, JudgeShare(track, windows), sides.before.Quantile(threshold.quantile),
+    Part part{threshold, JudgeShare(track, windows),
+              sides.before.Quantile(threshold.quantile) * std::exp(all_larger),
               sides.after.Quantile(threshold.quantile)};
     if (threshold.quantile == 0.5 && threshold.above) median_test = part.judgement.test;
     double p = kDoubt * parts * part.judgement.p;

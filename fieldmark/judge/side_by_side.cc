@@ -43,7 +43,6 @@ void Replace(Values& values, const Values& beside, size_t change, const typename
 
 Series EarlierVersionOf(const Series& series, const Windows& windows) {
   Series earlier = series;
-  earlier.beside = nullptr;
   const Series& beside = *series.beside;
   const size_t change = windows.after().from;
   Replace(earlier.values, beside.values, change, std::numeric_limits<double>::quiet_NaN());

@@ -7,7 +7,7 @@
 namespace fieldmark::judge {
 
 // The series as the version before alone would have it: the past, and from the change on what that version
-// saw beside the new one.
+// saw beside the new one, as its own `beside` still says.
 Series EarlierVersionOf(const Series& series, const Windows& windows);
 
 // Of a signal that may have moved, `earlier` being the evidence of EarlierVersionOf: *environment moved*
