@@ -226,7 +226,7 @@ def measure_load(report: Report, judge: Judge, full: bool, seed: int) -> None:
 
 
 def measure_watch(report: Report, judge: Judge, full: bool, seed: int) -> None:
-    signals, weeks = (100, 100) if full else (50, 2)
+    signals, weeks = 50, 40 if full else 2
     report.title(f"Between changes: alarms of services of {signals} signals, a week each")
     for what, calm in {"nothing happens": True, "holidays, failures and bursts": False}.items():
         false, real = Tally(), Tally()

@@ -18,7 +18,7 @@ namespace fieldmark::judge {
 // versions, steps from it on the new version alone.
 struct SubjectHistory {
   explicit SubjectHistory(std::string name = "", size_t steps = 0)
-      : subject(std::move(name)), contents(steps), fields(steps), same_source(steps), watched_s(steps) {}
+      : subject(std::move(name)), contents(steps), fields(steps), watched_s(steps) {}
   // Merges into the contents of a step; `apart` are fields that are not in the body.
   void Absorb(size_t step, bucket::SubjectSummary summary, std::span<profile::NamedField> apart = {});
 
@@ -27,7 +27,8 @@ struct SubjectHistory {
   // them.
   std::vector<bucket::SubjectSummary> contents;
   profile::FieldColumns fields;
-  // Clocks, wire sizes and loads do not: only the source that the new version was seen on.
+  // Clocks, wire sizes and loads do not: only the source that the new version was seen on. Empty where it has
+  // neither requests nor events.
   std::vector<bucket::SubjectSummary> same_source;
   // Seconds that workers of that source were watching, all of them together; 0: no data, which is not zero
   // traffic.

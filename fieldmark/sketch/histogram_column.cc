@@ -95,8 +95,10 @@ void HistogramColumn::Set(size_t step, const Histogram& histogram) {
   packed.sum = histogram.sum_;
   // So many counts of 47 bits do not overflow.
   static_assert(2 * Histogram::kBucketsMax < uint64_t{1} << 16);
+  block.resize(packed.begin + buckets);
+  PackedBucket* at = block.data() + packed.begin;
   for (const auto* side : {&histogram.negative_, &histogram.positive_}) {
-    for (const HistogramBucket& bucket : *side) packed.count += block.emplace_back(bucket).count();
+    for (const HistogramBucket& bucket : *side) packed.count += (*at++ = PackedBucket(bucket)).count();
   }
 }
 

@@ -19,6 +19,7 @@ class PackedBucket {
  public:
   static constexpr uint64_t kCountMax = (uint64_t{1} << 47) - 1;
 
+  PackedBucket() = default;
   explicit PackedBucket(const HistogramBucket& bucket)
       : bits_(static_cast<uint64_t>(bucket.index + kOffset) << 47 |
               (bucket.count < kCountMax ? bucket.count : kCountMax)) {}
@@ -29,7 +30,7 @@ class PackedBucket {
  private:
   static constexpr int32_t kOffset = 1 << 16;  // above every index, whose magnitude is below 2^16
 
-  uint64_t bits_;
+  uint64_t bits_ = 0;
 };
 
 class HistogramColumn {

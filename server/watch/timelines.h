@@ -51,8 +51,8 @@ class TimelineReader {
   const Plan& plan() const { return plan_; }
   const std::vector<std::string>& subjects() const { return subjects_; }
   Result<judge::SubjectHistory> Read(const std::string& subject) const;
-  // Calls visit(history) for each subject in turn, until it fails, and reads the next one meanwhile: for
-  // whoever is waited for. It takes a second core and has two subjects in memory.
+  // Calls visit(history) for each subject in turn, until it fails, and reads the next two meanwhile: for
+  // whoever is waited for. It takes a second core where there is one, and has three subjects in memory.
   Status VisitHistories(const std::function<Status(judge::SubjectHistory)>& visit) const;
   // Whether the earlier versions were watched for at least as long as the new one, on any source: what they
   // never did in that time is news.
