@@ -152,7 +152,8 @@ bool HasFamily(const BodySummary& body, profile::Family family);
 // EncodeSubject cannot have written, and then leaves `subject` as it was.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject);
 // The same where many are read that nobody needs as trees: `subject`, which holds nothing yet, gets all but
-// the body's fields, which come to `fields`, ascending by path. Their paths are those of the bytes read.
+// the body's fields, which come to `fields`, ascending by path. Their paths are those of the bytes read. A
+// failure may leave some of it behind in both.
 void DecodeSubject(ByteReader& in, profile::Family family, SubjectSummary& subject,
                    std::vector<profile::NamedField>& fields);
 // Says of a field's path whether its summary is kept.

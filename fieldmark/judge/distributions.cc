@@ -285,9 +285,12 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
   std::vector<Threshold> thresholds = ThresholdsOf(sides.before, scale, series, windows);
   std::vector<double> larger;
   // With two versions alive neither's documents are the load, and both bear it.
-  if (IsTiming(series) && series.beside == nullptr) larger = LargerUnderLoad(series, windows);
+  const bool positive = std::all_of(thresholds.begin(), thresholds.end(),
+                                    [](const Threshold& threshold) { return threshold.place > kZero; });
+  if (IsTiming(series) && series.beside == nullptr && positive) larger = LargerUnderLoad(series, windows);
   const double all_larger = Mean(larger, series, windows);
-  for (Threshold& threshold : thresholds) threshold.place += std::llround(all_larger * BucketsOfOne(scale));
+  const int64_t moved = std::llround(all_larger * BucketsOfOne(scale));
+  for (Threshold& threshold : thresholds) threshold.place += moved;
   const auto parts = static_cast<double>(thresholds.size());
   evidence.p = 1;
   double best_p = 2;
@@ -306,7 +309,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
       if (threshold.quantile != 0.5 || !part.judgement.up) {
         p = 1;
       } else if (threshold.place > kZero) {
-        p = parts * BeyondBound(series, windows, scale, threshold.place, threshold.above);
+        p = parts * BeyondBound(series, windows, scale, threshold.place - moved, threshold.above);
       }
     }
     if (!MovedEnough(part, sides.before, series, settings)) p = 1;
@@ -314,7 +317,8 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     if (p > best_p || (p == best_p && best_p < 2)) continue;
     best_p = p;
     TakeStanding(track, part.judgement, windows, evidence);
-    if (evidence.qualifier.empty() && IsTiming(series) && LoadExplains(part))
+    // Where the past is held against the load already, the load explains nothing more.
+    if (evidence.qualifier.empty() && IsTiming(series) && larger.empty() && LoadExplains(part))
       evidence.qualifier = kEnvironmentMoved;
     evidence.p = p;
     evidence.from = part.from;

@@ -236,16 +236,16 @@ Series Mix(const FieldHistory& field) {
   };
   sketch::Categories categories;
   sketch::Texts texts;
-  for (size_t step = 0; step < steps; ++step) {
-    if (!compares(step)) continue;
-    categories.Merge(field.column.categories[step]);
-    if (!field.column.texts.empty()) texts.Merge(field.column.texts[step]);
+  for (const auto& [step, of_step] : field.column.categories) {
+    if (compares(step)) categories.Merge(of_step);
+  }
+  for (const auto& [step, of_step] : field.column.texts) {
+    if (compares(step)) texts.Merge(of_step);
   }
   series.mixes.resize(steps);
   series.weights.resize(steps);
-  for (size_t step = 0; step < steps; ++step) {
+  for (const auto& [step, of_step] : field.column.categories) {
     if (!compares(step)) continue;
-    const sketch::Categories& of_step = field.column.categories[step];
     std::map<std::string, double>& mix = series.mixes[step];
     series.weights[step] = static_cast<double>(of_step.total()) * field.documents_each[step];
     if (categories.overflowed()) {
@@ -321,10 +321,7 @@ void FieldSignals(const FieldHistory& field, std::vector<Series>& signals) {
   }
   if (all.strings > 0) signals.push_back(Distribution(field, "length", "bytes", field.column.string_bytes));
   if (all.arrays > 0) signals.push_back(Distribution(field, "items", "", field.column.array_items));
-  const auto& categories = field.column.categories;
-  const bool hashed = std::any_of(categories.begin(), categories.end(),
-                                  [](const sketch::Categories& of_step) { return !of_step.empty(); });
-  if (hashed) signals.push_back(Mix(field));
+  if (!field.column.categories.empty()) signals.push_back(Mix(field));
 }
 
 Series Malformed(const std::string& subject, const std::vector<const BodySummary*>& bodies) {
@@ -356,9 +353,9 @@ void BodySignals(SubjectHistory& history, const Timeline& timeline, std::vector<
   if (!any) return;
   FM_DCHECK(history.fields.steps() == timeline.steps);
   signals.push_back(Malformed(history.subject, bodies));
-  for (profile::FieldColumn& column : history.fields.columns()) {
-    const profile::FieldColumn* parent = history.fields.Find(profile::ParentPath(column.path));
-    FieldSignals({history.subject, column, parent, key_ids, DocumentsEach(column.counts)}, signals);
+  for (const auto& column : history.fields.columns()) {
+    const profile::FieldColumn* parent = history.fields.Find(profile::ParentPath(column->path));
+    FieldSignals({history.subject, *column, parent, key_ids, DocumentsEach(column->counts)}, signals);
     hand_over();
   }
 }

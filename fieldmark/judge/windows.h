@@ -88,7 +88,7 @@ class Windows {
     }
     return counted;
   }
-  // Whether a window that starts at `at` is within two of the clock time of the change; never without a
+  // Whether a window that starts at `at` is within four of the clock time of the change; never without a
   // clock.
   bool NearInClock(size_t at) const;
   // Starts of placebo windows, oldest first: tiles of the look's length between `first` and the change.

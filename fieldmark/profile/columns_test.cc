@@ -18,12 +18,14 @@ FieldSummary Sample(std::mt19937_64& random) {
   if (below(3) == 0) field.array_items.Add(static_cast<double>(below(5)));
   if (below(3) == 0) field.age_ms.Add(static_cast<double>(below(5)));
   if (below(3) == 0) field.categories.Add(random());
+  if (below(3) == 0) field.texts.Add(below(20), false, "some text");
   return field;
 }
 
 template <class Sketch>
-Sketch At(const std::vector<Sketch>& column, size_t step) {
-  return column.empty() ? Sketch{} : column[step];
+Sketch At(const std::map<size_t, Sketch>& column, size_t step) {
+  const auto at = column.find(step);
+  return at == column.end() ? Sketch{} : at->second;
 }
 
 sketch::Histogram At(const sketch::HistogramColumn& column, size_t step) {
@@ -66,10 +68,10 @@ TEST(FieldColumns, HoldWhatATreeForEachStepWould) {
 
     EXPECT_EQ(columns.Find("nowhere"), nullptr);
     std::string above;
-    for (const FieldColumn& column : columns.columns()) {
-      EXPECT_TRUE(column.path.empty() || above < column.path);
-      above = column.path;
-      EXPECT_EQ(columns.Find(column.path), &column);
+    for (const auto& column : columns.columns()) {
+      EXPECT_TRUE(column->path.empty() || above < column->path);
+      above = column->path;
+      EXPECT_EQ(columns.Find(column->path), column.get());
     }
     for (const std::string& path : paths) {
       const FieldColumn* column = columns.Find(path);

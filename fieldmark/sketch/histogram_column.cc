@@ -8,7 +8,8 @@ namespace fieldmark::sketch {
 namespace {
 
 static_assert(sizeof(PackedBucket) == 8);
-constexpr size_t kBlockBuckets = 4096;
+constexpr size_t kBlockBuckets = 64;  // of the first one; each is twice the one before, up to
+constexpr size_t kBlockBucketsMax = 4096;
 
 std::vector<HistogramBucket> Unpacked(std::span<const PackedBucket> side) {
   std::vector<HistogramBucket> buckets;
@@ -57,12 +58,12 @@ class SideCounts {
 }  // namespace
 
 void HistogramColumn::push_back(const Histogram& histogram) {
-  steps_.emplace_back();
-  Set(steps_.size() - 1, histogram);
+  place_of_.emplace_back();
+  Set(place_of_.size() - 1, histogram);
 }
 
 Histogram HistogramColumn::operator[](size_t step) const {
-  const Step& packed = steps_[step];
+  const Step& packed = At(step);
   Histogram histogram;
   histogram.scale_ = packed.scale;
   histogram.concealed_ = packed.concealed;
@@ -76,14 +77,32 @@ Histogram HistogramColumn::operator[](size_t step) const {
   return histogram;
 }
 
-void HistogramColumn::Set(size_t step, const Histogram& histogram) {
-  const size_t buckets = histogram.negative_.size() + histogram.positive_.size();
-  if (blocks_.empty() || blocks_.back().size() + buckets > blocks_.back().capacity())
-    blocks_.emplace_back().reserve(std::max(buckets, kBlockBuckets));
+PackedBucket* HistogramColumn::RoomFor(size_t buckets, Step& step) {
+  const size_t held = size_t{step.negatives} + step.positives;
+  if (buckets == 0) return nullptr;
+  if (buckets <= held) return blocks_[step.block].data() + step.begin;
+  if (held > 0 && step.block + 1 == blocks_.size() && step.begin + held == blocks_.back().size())
+    blocks_.back().resize(step.begin);
+  if (blocks_.empty() || blocks_.back().size() + buckets > blocks_.back().capacity()) {
+    const size_t next = blocks_.empty() ? kBlockBuckets : 2 * blocks_.back().capacity();
+    blocks_.emplace_back().reserve(std::max(buckets, std::min(next, kBlockBucketsMax)));
+  }
   std::vector<PackedBucket>& block = blocks_.back();
-  Step& packed = steps_[step];
-  packed.block = static_cast<uint32_t>(blocks_.size() - 1);
-  packed.begin = static_cast<uint32_t>(block.size());
+  step.block = static_cast<uint32_t>(blocks_.size() - 1);
+  step.begin = static_cast<uint32_t>(block.size());
+  block.resize(block.size() + buckets);
+  return block.data() + step.begin;
+}
+
+void HistogramColumn::Set(size_t step, const Histogram& histogram) {
+  uint32_t& place = place_of_[step];
+  if (place == 0) {
+    if (histogram.empty()) return;
+    place = static_cast<uint32_t>(steps_.size());
+    steps_.emplace_back();
+  }
+  Step& packed = steps_[place];
+  PackedBucket* at = RoomFor(histogram.negative_.size() + histogram.positive_.size(), packed);
   packed.negatives = static_cast<uint16_t>(histogram.negative_.size());
   packed.positives = static_cast<uint16_t>(histogram.positive_.size());
   packed.scale = static_cast<int8_t>(histogram.scale_);
@@ -95,8 +114,6 @@ void HistogramColumn::Set(size_t step, const Histogram& histogram) {
   packed.sum = histogram.sum_;
   // So many counts of 47 bits do not overflow.
   static_assert(2 * Histogram::kBucketsMax < uint64_t{1} << 16);
-  block.resize(packed.begin + buckets);
-  PackedBucket* at = block.data() + packed.begin;
   for (const auto* side : {&histogram.negative_, &histogram.positive_}) {
     for (const HistogramBucket& bucket : *side) packed.count += (*at++ = PackedBucket(bucket)).count();
   }
@@ -110,6 +127,12 @@ void HistogramColumn::Merge(size_t step, const Histogram& histogram) {
   Set(step, merged);
 }
 
+size_t HistogramColumn::heap_bytes() const {
+  size_t bytes = place_of_.capacity() * sizeof(uint32_t) + steps_.capacity() * sizeof(Step);
+  for (const std::vector<PackedBucket>& block : blocks_) bytes += block.capacity() * sizeof(PackedBucket);
+  return bytes;
+}
+
 Histogram HistogramColumn::Merged(size_t from, size_t to,
                                   const std::function<bool(size_t step)>& wanted) const {
   std::vector<size_t> steps;
@@ -121,7 +144,7 @@ Histogram HistogramColumn::Merged(size_t from, size_t to,
   }
   SideCounts positives, negatives;
   for (const size_t step : steps) {
-    const Step& packed = steps_[step];
+    const Step& packed = At(step);
     merged.min_ = merged.empty() ? packed.min : std::min(merged.min_, packed.min);
     merged.max_ = merged.empty() ? packed.max : std::max(merged.max_, packed.max);
     merged.count_ = AddSaturating(merged.count_, packed.count);

@@ -74,6 +74,19 @@ TEST(HistogramColumn, MergesAsHistogramsDo) {
   EXPECT_GT(scales.size(), 2u) << "all at one scale";
 }
 
+TEST(HistogramColumn, TakesNoMoreForManyPiecesThanForFew) {
+  HistogramColumn column(4320);
+  Histogram expected;
+  for (int piece = 0; piece < 10'000; ++piece) {
+    Histogram histogram;
+    histogram.Add(std::pow(1.1, piece % 100));
+    expected.Merge(histogram);
+    column.Merge(7, histogram);
+  }
+  EXPECT_EQ(column[7], expected);
+  EXPECT_LT(column.heap_bytes(), 4320 * 4 + 10'000) << "or every piece left its buckets behind";
+}
+
 TEST(HistogramColumn, HoldsEveryIndexAndCountsToItsLimit) {
   Histogram histogram;
   for (const double value : {5e-324, 1.0, 1.7976931348623157e308}) {

@@ -1,4 +1,4 @@
-// Timelines: what the judge is given about a deployment, read from the store one subject at a time.
+// Timelines: what the judge is given about a deployment, read from the store subject by subject.
 #pragma once
 
 #include <functional>
@@ -52,7 +52,7 @@ class TimelineReader {
   const std::vector<std::string>& subjects() const { return subjects_; }
   Result<judge::SubjectHistory> Read(const std::string& subject) const;
   // Calls visit(history) for each subject in turn, until it fails, and reads the next two meanwhile: for
-  // whoever is waited for. It takes a second core where there is one, and has three subjects in memory.
+  // whoever is waited for. Two threads beside its own, and three subjects in memory.
   Status VisitHistories(const std::function<Status(judge::SubjectHistory)>& visit) const;
   // Whether the earlier versions were watched for at least as long as the new one, on any source: what they
   // never did in that time is news.

@@ -259,7 +259,7 @@ std::unique_lock<std::mutex> Verdicts::TurnBetweenChanges() {
     ended_.wait(lock, is_free);
   }
   lock.unlock();
-  return std::unique_lock(one_history_);
+  return std::unique_lock(history_turn_);
 }
 
 void Verdicts::Work(const std::stop_token& stop) {
@@ -272,7 +272,7 @@ void Verdicts::Work(const std::stop_token& stop) {
     const UnixMs heard_through = task.heard_through;
     judging_ = true;
     lock.unlock();
-    std::unique_lock turn(one_history_);
+    std::unique_lock turn(history_turn_);
     const auto started = std::chrono::steady_clock::now();
     Result<Judged> judged = JudgeSafely(std::move(task), stop);
     const int64_t cost_ms = ElapsedMs(started);

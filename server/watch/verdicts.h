@@ -155,8 +155,8 @@ class Verdicts {
   const Clock clock_;
   const std::vector<Look> looks_;
   const judge::Settings settings_;
-  std::mutex one_history_;  // never waited for under mutex_
-  std::mutex mutex_;        // of what follows
+  std::mutex history_turn_;  // of a verdict or a look; never waited for under mutex_
+  std::mutex mutex_;         // of what follows
   std::map<std::string, std::shared_ptr<Kept>> kept_;
   std::deque<Task> tasks_;
   bool judging_ = false;
