@@ -200,7 +200,7 @@ class Bench:
         folder = Path(self.folder) / "verdict"
         make = [self.arguments.make_history, str(folder), "--days", str(days), "--fields", str(VERDICT_FIELDS)]
         subprocess.run([*make, "--deployed-hours-ago", "3"], check=True)
-        two = [{CORE, max(OTHERS)}] if OTHERS != {CORE} else []
+        two = [{CORE, max(OTHERS)}] if {CORE} != OTHERS else []
         for cores in [{CORE}, *two]:
             with ExitStack() as stack:
                 server = self.server(stack, folder, ["--watch-alarms-a-week", "0"], cores)
