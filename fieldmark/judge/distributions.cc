@@ -153,7 +153,8 @@ std::vector<ShareTrack> TracksOf(const Series& series, const Windows& windows, i
 }
 
 // With short history: were the past's values multiplied by the bound, as many as lie beyond its median would
-// lie beyond the bound times its median. More than that after the change is more than the bound.
+// lie beyond the bound times its median. More than that after the change is more than the bound. The median
+// is the one under the load of the window: what that has not made larger is less beyond it (design/load.md).
 double BeyondBound(const Series& series, const Windows& windows, int scale, int64_t median, bool up) {
   const auto bound = static_cast<int64_t>(std::ceil(std::log2(kLevelBound) * std::exp2(scale)));
   const Threshold at_median{median, up, 0.5};
@@ -289,8 +290,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
                                     [](const Threshold& threshold) { return threshold.place > kZero; });
   if (IsTiming(series) && series.beside == nullptr && positive) larger = LargerUnderLoad(series, windows);
   const double all_larger = Mean(larger, series, windows);
-  const int64_t moved = std::llround(all_larger * BucketsOfOne(scale));
-  for (Threshold& threshold : thresholds) threshold.place += moved;
+  for (Threshold& threshold : thresholds) threshold.place += std::llround(all_larger * BucketsOfOne(scale));
   const auto parts = static_cast<double>(thresholds.size());
   evidence.p = 1;
   double best_p = 2;
@@ -309,7 +309,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
       if (threshold.quantile != 0.5 || !part.judgement.up) {
         p = 1;
       } else if (threshold.place > kZero) {
-        p = parts * BeyondBound(series, windows, scale, threshold.place - moved, threshold.above);
+        p = parts * BeyondBound(series, windows, scale, threshold.place, threshold.above);
       }
     }
     if (!MovedEnough(part, sides.before, series, settings)) p = 1;
@@ -317,8 +317,7 @@ void WeighDistribution(const Series& series, const Windows& windows, const Setti
     if (p > best_p || (p == best_p && best_p < 2)) continue;
     best_p = p;
     TakeStanding(track, part.judgement, windows, evidence);
-    // Where the past is held against the load already, the load explains nothing more.
-    if (evidence.qualifier.empty() && IsTiming(series) && larger.empty() && LoadExplains(part))
+    if (evidence.qualifier.empty() && IsTiming(series) && LoadExplains(part))
       evidence.qualifier = kEnvironmentMoved;
     evidence.p = p;
     evidence.from = part.from;
