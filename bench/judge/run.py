@@ -250,7 +250,7 @@ def measure_watch(report: Report, judge: Judge, full: bool, seed: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="what is published; takes an hour")
+    parser.add_argument("--full", action="store_true", help="what is published; takes an hour and a half")
     parser.add_argument("--kpi", type=Path, help="folder of CSV files")
     parser.add_argument("--series", type=Path, help="folder of fieldmark.series/1 files and labels.json")
     all_parts = "kpi,series,service,questions,decoys,canary,load,watch"
